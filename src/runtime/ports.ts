@@ -1,0 +1,108 @@
+/**
+ * The ports: all the non-determinism there is. Production hands in those of Node.js (runtime/node), the simulator hands in
+ * its own. `Disk` is declared by the storage layer (storage/disk.ts).
+ */
+
+/** A duration or a point of time in milliseconds. */
+export type Millis = number
+
+/** A wake-up that has been asked for. */
+export interface Timer {
+  /** The wake-up will not happen; without effect if it has happened. */
+  cancel(): void
+}
+
+export interface Clock {
+  /** Monotonic time in ms, with fractions; its zero means nothing. For durations and deadlines. */
+  now(): Millis
+  /** Milliseconds since 1970-01-01 UTC, whole. For timestamps that are stored or sent. */
+  wallTime(): Millis
+  /** Calls `wake` once when `now()` has reached `deadline`. Does not keep the process alive. */
+  at(deadline: Millis, wake: () => void): Timer
+  /** Calls `wake` once after what waits in the event loop now. Keeps order among its callers. */
+  soon(wake: () => void): void
+}
+
+export interface Random {
+  /** A uniform integer in [0, bound). */
+  below(bound: number): number
+  /** A random (version 4) uuid in Kafka's text form: 22 characters of URL-safe base64; never one that begins with '-'. */
+  uuid(): string
+}
+
+/** What one end of a TCP connection is told. The receiver's methods are called one at a time, never from within a call that it makes. */
+export interface ConnectionHandler {
+  /**
+   * Bytes arrived: `buffer` from `start` to `end`. They are valid only during this call (the buffer is shared by all
+   * connections): copy what must stay. Return false to stop reading until `connection.resume()`.
+   */
+  onData(buffer: Buffer, start: number, end: number): boolean
+  /**
+   * Asked before each read: a buffer that the next bytes shall go straight into (the rest of a large frame, from `start`),
+   * or null for the shared one. Bytes that land in it come to `onData` with that buffer.
+   */
+  nextBuffer?(): { buffer: Buffer; start: number } | null
+  /** What was written has left the process: less than the high-water mark is waiting. */
+  onDrain(): void
+  /** The connection is over; `error` is null when the peer ended it in order. Called exactly once. */
+  onClose(error: Error | null): void
+}
+
+export interface Connection {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localPort: number
+  /** Hands in the receiver; nothing is read before. */
+  start(handler: ConnectionHandler): void
+  /**
+   * Sends the chunks in order; they belong to the connection until `done`. Returns false when more is waiting than the
+   * socket takes (wait for onDrain).
+   */
+  write(chunks: readonly Uint8Array[], done?: () => void): boolean
+  /** Bytes written and not yet taken by the operating system. */
+  readonly bytesWaiting: number
+  resume(): void
+  /** Ends the connection after what was written is sent. */
+  end(): void
+  /** Ends it at once. */
+  destroy(): void
+}
+
+export interface ListenOptions {
+  /** '' or '0.0.0.0' or '::' for all interfaces. */
+  readonly host: string
+  /** 0 for a free one. */
+  readonly port: number
+  readonly backlog: number
+}
+
+export interface Listener {
+  readonly port: number
+  /** Stops accepting; connections that were accepted go on. Resolves when the port is free. */
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly timeoutMs: Millis
+}
+
+export interface Network {
+  /** Rejects with an error whose message names host and port when they cannot be had. */
+  listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>
+  connect(options: ConnectOptions): Promise<Connection>
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+
+/** A sink of structured log lines; the shape of pino's methods. */
+export interface Logger {
+  trace(fields: object, message: string): void
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  fatal(fields: object, message: string): void
+  child(fields: object): Logger
+}

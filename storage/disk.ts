@@ -1,0 +1,72 @@
+/**
+ * The disk port. Appends, reads and bookkeeping are synchronous: a hop through a thread pool costs more than the write
+ * into the page cache (measured). Only what waits for the device is asynchronous: `sync`, and reads of cold data.
+ *
+ * Every method throws (or rejects with) the operating system's error, whose `code` is kept (ENOSPC, EIO, EACCES, ...).
+ */
+export interface Disk {
+  /** Opens a file for reading and writing. `create`: make it if it is not there. `readOnly`: no writing. */
+  open(path: string, options?: OpenOptions): File
+  exists(path: string): boolean
+  /** Names (not paths) of what is in a folder, sorted. */
+  list(path: string): readonly DirectoryEntry[]
+  /** Small files: whole content. */
+  readFile(path: string): Buffer
+  /** Replaces a small file so that a crash leaves the old or the new content: temporary file, sync, rename, sync of the folder. */
+  replaceFile(path: string, content: Uint8Array): void
+  rename(from: string, to: string): void
+  /** Removes a file; no error if it is not there. */
+  remove(path: string): void
+  /** Removes a folder with all in it; no error if it is not there. */
+  removeDirectory(path: string): void
+  /** Makes a folder and those above it; no error if it is there. */
+  makeDirectory(path: string): void
+  /** Makes names created, renamed or removed in a folder durable. */
+  syncDirectory(path: string): void
+  /** Last modification, ms since 1970; the file must be there. */
+  modifiedTime(path: string): number
+  setModifiedTime(path: string, timeMs: number): void
+  /** Bytes in all and free on the file system of a folder. */
+  space(path: string): { totalBytes: number; usableBytes: number }
+  /** Takes the exclusive lock of a file (made if missing), held until `release`; null when another process holds it. */
+  lock(path: string): Lock | null
+}
+
+export interface OpenOptions {
+  readonly create?: boolean
+  readonly readOnly?: boolean
+}
+
+export interface DirectoryEntry {
+  readonly name: string
+  readonly isDirectory: boolean
+}
+
+export interface Lock {
+  release(): void
+}
+
+export interface File {
+  readonly path: string
+  /** Bytes in the file, as this handle knows it (it is the only writer). */
+  readonly size: number
+  /** Reads up to `length` bytes at `position` into `target` at `offset`; returns how many there were. */
+  readInto(target: Uint8Array, offset: number, length: number, position: number): number
+  /** Reads up to `length` bytes at `position` into a fresh buffer; shorter at the end of the file. */
+  read(position: number, length: number): Buffer
+  /** As readInto, but off the event loop: for data that may have left the page cache. */
+  readIntoAsync(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
+  /**
+   * Writes the chunks at the end. All or nothing as far as this handle's `size` goes: after an error, the file is cut back
+   * (as far as the system lets it) and `size` is what it was.
+   */
+  append(chunks: readonly Uint8Array[]): void
+  /** Overwrites bytes inside the file (indexes, never log data). */
+  writeAt(position: number, data: Uint8Array): void
+  truncate(size: number): void
+  /** Makes content and size durable (fdatasync), off the event loop. */
+  sync(): Promise<void>
+  /** The same, on the event loop: for rare writes whose durability must come before the next step. */
+  syncNow(): void
+  close(): void
+}
