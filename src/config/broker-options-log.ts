@@ -1,0 +1,271 @@
+import {
+  ANY_LIST,
+  atLeast,
+  between,
+  boolean,
+  className,
+  double,
+  FILLED_LIST,
+  int,
+  list,
+  listOf,
+  long,
+  oneOf,
+  string,
+} from './option.js'
+
+/** Broker options of logs; most of them are the defaults of topics. */
+export const logOptions = {
+  'log.cleaner.threads': int(1, 'Threads that compact logs.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.io.max.bytes.per.second': double(
+    Number.MAX_VALUE,
+    'Upper bound on what compaction reads and writes per second.',
+    { importance: 'MEDIUM', mode: 'cluster-wide', acts: false },
+  ),
+  'log.cleaner.dedupe.buffer.size': long(134_217_728, 'Memory for the key maps of compaction, over all threads.', {
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.io.buffer.size': int(524_288, 'Memory for the buffers of compaction, over all threads.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.io.buffer.load.factor': double(0.9, 'How full the key map of compaction may get.', {
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.backoff.ms': long(15_000, 'Pause when there is nothing to compact.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.min.cleanable.ratio': double(0.5, 'Share of a log that must be uncompacted before it is compacted.', {
+    rule: between(0, 1),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.enable': boolean(true, 'Whether logs are compacted at all; deprecated.', {
+    importance: 'MEDIUM',
+    acts: false,
+  }),
+  'log.cleaner.delete.retention.ms': long(86_400_000, 'How long tombstones are kept after compaction.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.min.compaction.lag.ms': long(0, 'Age below which a record is never compacted away.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'log.cleaner.max.compaction.lag.ms': long(
+    Number.POSITIVE_INFINITY,
+    'Age at which a record must become eligible for compaction.',
+    { rule: atLeast(1), importance: 'MEDIUM', mode: 'cluster-wide', acts: false },
+  ),
+  'num.partitions': int(1, 'Partitions of a topic that was created without saying how many.', {
+    rule: atLeast(1),
+    importance: 'MEDIUM',
+    acts: true,
+  }),
+  'log.dir': list('/tmp/kafka-logs', 'Directories of the logs when log.dirs is not set.', {
+    rule: FILLED_LIST,
+    importance: 'HIGH',
+    acts: true,
+  }),
+  'log.dirs': list(null, 'Directories of the logs, one for each disk.', {
+    rule: FILLED_LIST,
+    importance: 'HIGH',
+    acts: true,
+  }),
+  'cordoned.log.dirs': list('', 'Directories that receive no new partitions; * means all.', {
+    rule: ANY_LIST,
+    importance: 'MEDIUM',
+    mode: 'per-broker',
+    acts: false,
+  }),
+  'log.segment.bytes': int(1_073_741_824, 'Size at which a segment is closed.', {
+    rule: atLeast(1_048_576),
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.roll.ms': long(null, 'Age at which a segment is closed; without it log.roll.hours counts.', {
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    synonyms: ['log.roll.ms', 'log.roll.hours'],
+    acts: true,
+  }),
+  'log.roll.hours': int(168, 'Age in hours at which a segment is closed.', {
+    rule: atLeast(1),
+    importance: 'HIGH',
+    synonyms: ['log.roll.ms', 'log.roll.hours'],
+    acts: true,
+  }),
+  'log.roll.jitter.ms': long(
+    null,
+    'Random time taken off the age at which a segment is closed; without it log.roll.jitter.hours counts.',
+    { importance: 'HIGH', mode: 'cluster-wide', synonyms: ['log.roll.jitter.ms', 'log.roll.jitter.hours'], acts: true },
+  ),
+  'log.roll.jitter.hours': int(0, 'Random time in hours taken off the age at which a segment is closed.', {
+    rule: atLeast(0),
+    importance: 'HIGH',
+    synonyms: ['log.roll.jitter.ms', 'log.roll.jitter.hours'],
+    acts: true,
+  }),
+  'log.retention.ms': long(
+    null,
+    'Age at which records are deleted, -1 for never; without it log.retention.minutes counts.',
+    {
+      importance: 'HIGH',
+      mode: 'cluster-wide',
+      synonyms: ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'],
+      acts: true,
+    },
+  ),
+  'log.retention.minutes': int(
+    null,
+    'Age in minutes at which records are deleted; without it log.retention.hours counts.',
+    { importance: 'HIGH', synonyms: ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'], acts: true },
+  ),
+  'log.retention.hours': int(168, 'Age in hours at which records are deleted.', {
+    importance: 'HIGH',
+    synonyms: ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'],
+    acts: true,
+  }),
+  'log.retention.bytes': long(-1, 'Size of a partition above which its oldest records are deleted; -1 sets no limit.', {
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.retention.check.interval.ms': long(300_000, 'Pause between two searches for segments to delete.', {
+    rule: atLeast(1),
+    importance: 'MEDIUM',
+    acts: true,
+  }),
+  'log.cleanup.policy': list('delete', 'What happens to old records: delete, compact, both, or nothing when empty.', {
+    rule: listOf(['compact', 'delete'], true),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: 'partly',
+    note: 'delete acts, compact does not yet',
+  }),
+  'log.index.size.max.bytes': int(10_485_760, 'Largest offset index of a segment.', {
+    rule: atLeast(4),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.index.interval.bytes': int(4096, 'Bytes of records between two entries of the offset index.', {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.flush.interval.messages': long(Number.POSITIVE_INFINITY, 'Records after which a log is flushed to disk.', {
+    rule: atLeast(1),
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.segment.delete.delay.ms': long(60_000, 'Wait before deleted files vanish.', {
+    rule: atLeast(0),
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.flush.scheduler.interval.ms': long(
+    Number.POSITIVE_INFINITY,
+    'Pause between two checks whether a log is due for a flush by time.',
+    { importance: 'HIGH', acts: true },
+  ),
+  'log.flush.interval.ms': long(
+    null,
+    'Time after which a log is flushed to disk; without it log.flush.scheduler.interval.ms counts.',
+    {
+      importance: 'HIGH',
+      mode: 'cluster-wide',
+      synonyms: ['log.flush.interval.ms', 'log.flush.scheduler.interval.ms'],
+      acts: true,
+    },
+  ),
+  'log.flush.offset.checkpoint.interval.ms': int(60_000, 'Pause between two writes of the recovery point checkpoint.', {
+    rule: atLeast(0),
+    importance: 'HIGH',
+    acts: true,
+  }),
+  'log.flush.start.offset.checkpoint.interval.ms': int(
+    60_000,
+    'Pause between two writes of the log start offset checkpoint.',
+    { rule: atLeast(0), importance: 'HIGH', acts: true },
+  ),
+  'log.preallocate': boolean(false, 'Whether a new segment reserves its size at once.', {
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'num.recovery.threads.per.data.dir': int(2, 'Threads of each directory for recovery at start and flushing at stop.', {
+    rule: atLeast(1),
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: false,
+  }),
+  'auto.create.topics.enable': boolean(true, 'Whether asking for an unknown topic creates it.', {
+    importance: 'HIGH',
+    acts: true,
+  }),
+  'min.insync.replicas': int(1, 'In-sync replicas that a write with acks=all needs.', {
+    rule: atLeast(1),
+    importance: 'HIGH',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'log.message.timestamp.type': string(
+    'CreateTime',
+    "Whether a record keeps its own time (CreateTime) or gets the broker's (LogAppendTime).",
+    { rule: oneOf(['CreateTime', 'LogAppendTime']), importance: 'MEDIUM', mode: 'cluster-wide', acts: true },
+  ),
+  'log.message.timestamp.before.max.ms': long(
+    Number.POSITIVE_INFINITY,
+    "How far a record's time may lie behind the broker's.",
+    { rule: atLeast(0), importance: 'MEDIUM', mode: 'cluster-wide', acts: true },
+  ),
+  'log.message.timestamp.after.max.ms': long(3_600_000, "How far a record's time may lie ahead of the broker's.", {
+    rule: atLeast(0),
+    importance: 'MEDIUM',
+    mode: 'cluster-wide',
+    acts: true,
+  }),
+  'create.topic.policy.class.name': className(null, 'Class that may refuse new topics.', {
+    importance: 'LOW',
+    acts: false,
+  }),
+  'alter.config.policy.class.name': className(null, 'Class that may refuse changes of options.', {
+    importance: 'LOW',
+    acts: false,
+  }),
+  'log.dir.failure.timeout.ms': long(
+    30_000,
+    'How long the broker may fail to report a broken directory before it stops.',
+    { rule: atLeast(1), importance: 'LOW', acts: false },
+  ),
+  'log.initial.task.delay.ms': long(30_000, 'Wait after start before periodic work on logs begins.', {
+    rule: atLeast(0),
+    importance: 'LOW',
+    internal: true,
+    acts: true,
+  }),
+}

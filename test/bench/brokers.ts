@@ -1,0 +1,168 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join, resolve } from 'node:path'
+
+const CLOCK_TICKS_PER_SECOND = 100
+const ANSWER_TIMEOUT_MS = 180_000
+
+/** One of the two kinds of broker that are compared. */
+export interface Kind {
+  readonly name: 'Ottla' | 'Kafka'
+  readonly port: number
+  /** Prepares a data directory and returns the command that starts a broker on it. */
+  command(directory: string, options: Readonly<Record<string, string>>): { file: string; args: string[] }
+}
+
+/** A broker process under measurement. */
+export interface Running {
+  readonly kind: Kind
+  readonly process: ChildProcess
+  readonly pid: number
+  /** From the start of the process to the first answer to ApiVersions, in ms. */
+  readonly startMs: number
+  /** CPU time used so far, user and system, in seconds. */
+  cpuSeconds(): number
+  /** Resident memory, in MiB. */
+  residentMib(): number
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** Small segments and short retention: the pages of the log are used again, so that the broker is measured, not the host. */
+export const LOG_OPTIONS: Readonly<Record<string, string>> = {
+  'log.segment.bytes': String(64 * 1024 * 1024),
+  'log.retention.bytes': String(512 * 1024 * 1024),
+  'log.retention.check.interval.ms': '500',
+  'log.segment.delete.delay.ms': '200',
+  'offsets.topic.num.partitions': '1',
+}
+
+export const ottla: Kind = {
+  name: 'Ottla',
+  port: Number(process.env.BENCH_OTTLA_PORT ?? 29100),
+  command(directory, options) {
+    const main = process.env.BENCH_OTTLA_MAIN ?? resolve('dist/src/main.js')
+    const overrides = Object.entries(options).flatMap(([name, value]) => ['--override', `${name}=${value}`])
+    const args = [main, 'start', '--port', String(this.port), '--data', join(directory, 'data'), ...overrides]
+    return { file: process.execPath, args }
+  },
+}
+
+let classpath: string | null = null
+
+export const kafka: Kind = {
+  name: 'Kafka',
+  port: Number(process.env.BENCH_KAFKA_PORT ?? 29200),
+  command(directory, options) {
+    classpath ??= execFileSync('test/compat/oracle/kafka', ['classpath'], {
+      env: { ...process.env, KAFKA: 'core' },
+      encoding: 'utf8',
+    }).trim()
+    mkdirSync(directory, { recursive: true })
+    const file = join(directory, 'server.properties')
+    const properties = {
+      'process.roles': 'broker,controller',
+      'node.id': '1',
+      'controller.quorum.voters': `1@localhost:${this.port + 1}`,
+      listeners: `PLAINTEXT://localhost:${this.port},CONTROLLER://localhost:${this.port + 1}`,
+      'advertised.listeners': `PLAINTEXT://localhost:${this.port}`,
+      'controller.listener.names': 'CONTROLLER',
+      'log.dirs': join(directory, 'data'),
+      'offsets.topic.replication.factor': '1',
+      'transaction.state.log.replication.factor': '1',
+      'transaction.state.log.min.isr': '1',
+      'group.initial.rebalance.delay.ms': '0',
+      ...options,
+    }
+    const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    execFileSync(
+      'java',
+      [
+        '-cp',
+        classpath,
+        'kafka.tools.StorageTool',
+        'format',
+        '--ignore-formatted',
+        '-t',
+        'MkU3OEVBNTcwNTJENDM2Qk',
+        '-c',
+        file,
+      ],
+      {
+        stdio: 'ignore',
+      },
+    )
+    return { file: 'java', args: ['-Xmx1G', '-cp', classpath, 'kafka.Kafka', file] }
+  },
+}
+
+/** Starts a broker and resolves at its first answer. */
+export async function start(
+  kind: Kind,
+  directory: string,
+  options: Readonly<Record<string, string>> = LOG_OPTIONS,
+): Promise<Running> {
+  mkdirSync(directory, { recursive: true })
+  const { file, args } = kind.command(directory, options)
+  const output = openSync(join(directory, 'output.log'), 'a')
+  const begun = performance.now()
+  const child = spawn(file, args, { stdio: ['ignore', output, output] })
+  closeSync(output)
+  const pid = child.pid
+  if (pid === undefined) throw new Error(`cannot start ${file}`)
+  const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  await firstAnswer(kind, child, directory)
+  const startMs = performance.now() - begun
+  return {
+    kind,
+    process: child,
+    pid,
+    startMs,
+    cpuSeconds: () => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND
+    },
+    residentMib: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      await exited
+    },
+  }
+}
+
+/** Resolves when ApiVersions version 0 is answered without an error. */
+async function firstAnswer(kind: Kind, child: ChildProcess, directory: string): Promise<void> {
+  const deadline = performance.now() + ANSWER_TIMEOUT_MS
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) {
+      throw new Error(
+        `${kind.name} ended with ${child.exitCode}: ${readFileSync(join(directory, 'output.log'), 'utf8').slice(-2000)}`,
+      )
+    }
+    if (await answers(kind.port)) return
+    await new Promise(resolve => setTimeout(resolve, 2))
+  }
+  throw new Error(`${kind.name} gave no answer within ${ANSWER_TIMEOUT_MS} ms`)
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    const end = (answered: boolean) => {
+      socket.destroy()
+      resolve(answered)
+    }
+    socket.setTimeout(20_000, () => end(false))
+    socket.once('error', () => end(false))
+    socket.once('close', () => end(false))
+    socket.once('connect', () => socket.write(Buffer.from('0000000a0012000000000001ffff', 'hex')))
+    socket.once('data', data => end(data.length >= 10 && data.readInt16BE(8) === 0))
+  })
+}
+
+export function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true })
+}
