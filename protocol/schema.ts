@@ -2,8 +2,8 @@
  * Messages as data. A message is declared once with these combinators; its TypeScript types are inferred from the
  * declaration and its codecs are compiled from it (codec.ts), once per version, at first use.
  *
- * Every field has three type parameters: `Out` is what decoding yields, `In` is what encoding takes (fields with a default
- * may be left out), `Optional` says whether the field itself may be left out when encoding.
+ * Every field has three type parameters: `Out` is what decoding yields, `In` is what encoding takes (fields with a
+ * default may be left out), `Optional` says whether the field itself may be left out when encoding.
  */
 
 export type Kind =
@@ -39,7 +39,7 @@ export interface FieldSpec {
   readonly tag: number
   /** Versions in which a string, bytes or array has the compact form whenever the message is flexible. */
   readonly compactVersions: VersionRange
-  /** `undefined` stands for the default of the kind: 0, false, '', no bytes, [], the zero uuid, a struct of defaults. */
+  /** `undefined` stands for the default of the kind: 0, false, '', no bytes, [], the zero uuid, a default struct. */
   readonly defaultValue: unknown
   readonly element: FieldSpec | null
   readonly fields: Fields | null

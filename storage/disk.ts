@@ -8,21 +8,34 @@ export interface Disk {
   /** Opens a file for reading and writing. `create`: make it if it is not there. `readOnly`: no writing. */
   open(path: string, options?: OpenOptions): File
   exists(path: string): boolean
+  /** Bytes in a file without opening it; -1 if it is not there. */
+  fileSize(path: string): number
   /** Names (not paths) of what is in a folder, sorted. */
   list(path: string): readonly DirectoryEntry[]
   /** Small files: whole content. */
   readFile(path: string): Buffer
-  /** Replaces a small file so that a crash leaves the old or the new content: temporary file, sync, rename, sync of the folder. */
+  /**
+   * Replaces a small file so that a crash leaves the old or the new content: temporary file, sync, rename, sync of the
+   * folder.
+   */
   replaceFile(path: string, content: Uint8Array): void
+  /** The same, waiting for the device off the event loop. One at a time for a path. */
+  replaceFileAsync(path: string, content: Uint8Array): Promise<void>
+  /** Replaces a small file by rename without waiting for the device: readers of a running system see old or new. */
+  writeFile(path: string, content: Uint8Array): void
   rename(from: string, to: string): void
   /** Removes a file; no error if it is not there. */
   remove(path: string): void
+  /** The same off the event loop: giving back the blocks of a large file takes its time. */
+  removeAsync(path: string): Promise<void>
   /** Removes a folder with all in it; no error if it is not there. */
   removeDirectory(path: string): void
+  removeDirectoryAsync(path: string): Promise<void>
   /** Makes a folder and those above it; no error if it is there. */
   makeDirectory(path: string): void
   /** Makes names created, renamed or removed in a folder durable. */
   syncDirectory(path: string): void
+  syncDirectoryAsync(path: string): Promise<void>
   /** Last modification, ms since 1970; the file must be there. */
   modifiedTime(path: string): number
   setModifiedTime(path: string, timeMs: number): void
@@ -61,6 +74,8 @@ export interface File {
    * (as far as the system lets it) and `size` is what it was.
    */
   append(chunks: readonly Uint8Array[]): void
+  /** The same for the bytes `buffer[start, end)`: spares the view. */
+  appendFrom(buffer: Uint8Array, start: number, end: number): void
   /** Overwrites bytes inside the file (indexes, never log data). */
   writeAt(position: number, data: Uint8Array): void
   truncate(size: number): void
@@ -68,5 +83,8 @@ export interface File {
   sync(): Promise<void>
   /** The same, on the event loop: for rare writes whose durability must come before the next step. */
   syncNow(): void
+  /** Renames the file; the handle goes with it. */
+  rename(to: string): void
+  /** Lets go of the descriptor once what is under way has ended. */
   close(): void
 }

@@ -14,7 +14,10 @@ export interface RequestContext {
   readonly clientAddress: string
   /** A number that no other connection of this process has had. */
   readonly connectionId: number
-  /** Called once when the connection is gone, so that what waits for it can be dropped; returns a function that takes the call back. */
+  /**
+   * `forget` is called once when the connection is gone, so that what waits for it can be dropped; returns a function
+   * that takes the call back.
+   */
   onClose(forget: () => void): () => void
 }
 
@@ -27,8 +30,9 @@ export interface Handler<Services> {
 }
 
 /**
- * Declares a handler: an API, and a function of the services that it names. The function may answer at once or later; what
- * it throws as ApiError becomes the error code of the response (see `errorResponse`), anything else UNKNOWN_SERVER_ERROR.
+ * Declares a handler: an API, and a function of the services that it names. The function may answer at once or later;
+ * what it throws as ApiError becomes the error code of the response (see `errorResponse`), anything else
+ * UNKNOWN_SERVER_ERROR.
  * Byte fields of `request` are views that are valid only until the function returns or first awaits, unless the
  * dispatcher says otherwise: copy what must stay.
  */

@@ -1,6 +1,6 @@
 /**
- * The ports: all the non-determinism there is. Production hands in those of Node.js (runtime/node), the simulator hands in
- * its own. `Disk` is declared by the storage layer (storage/disk.ts).
+ * The ports: all the non-determinism there is. Production hands in those of Node.js (runtime/node), the simulator hands
+ * in its own. `Disk` is declared by the storage layer (storage/disk.ts).
  */
 
 /** A duration or a point of time in milliseconds. */
@@ -26,11 +26,14 @@ export interface Clock {
 export interface Random {
   /** A uniform integer in [0, bound). */
   below(bound: number): number
-  /** A random (version 4) uuid in Kafka's text form: 22 characters of URL-safe base64; never one that begins with '-'. */
+  /** A random (version 4) uuid in Kafka's text form: 22 characters of URL-safe base64; never beginning with '-'. */
   uuid(): string
 }
 
-/** What one end of a TCP connection is told. The receiver's methods are called one at a time, never from within a call that it makes. */
+/**
+ * What one end of a TCP connection is told. The receiver's methods are called one at a time, never from within a call
+ * that it makes.
+ */
 export interface ConnectionHandler {
   /**
    * Bytes arrived: `buffer` from `start` to `end`. They are valid only during this call (the buffer is shared by all
@@ -38,11 +41,12 @@ export interface ConnectionHandler {
    */
   onData(buffer: Buffer, start: number, end: number): boolean
   /**
-   * Asked before each read: a buffer that the next bytes shall go straight into (the rest of a large frame, from `start`),
-   * or null for the shared one. Bytes that land in it come to `onData` with that buffer.
+   * Asked before each read: a view that the next bytes shall go straight into (the rest of a large frame), or null for the
+   * shared buffer. Bytes that land in it come to `onData` with that same view and `start` 0. A port that cannot aim its
+   * reads never asks.
    */
-  nextBuffer?(): { buffer: Buffer; start: number } | null
-  /** What was written has left the process: less than the high-water mark is waiting. */
+  nextBuffer?(): Buffer | null
+  /** All that was written has left the process; called only after `write` has returned false. */
   onDrain(): void
   /** The connection is over; `error` is null when the peer ended it in order. Called exactly once. */
   onClose(error: Error | null): void
@@ -55,12 +59,14 @@ export interface Connection {
   /** Hands in the receiver; nothing is read before. */
   start(handler: ConnectionHandler): void
   /**
-   * Sends the chunks in order; they belong to the connection until `done`. Returns false when more is waiting than the
-   * socket takes (wait for onDrain).
+   * Sends the chunks in order, as one write; they belong to the connection until `done`, which is called once, also when
+   * the connection fails, and perhaps before `write` returns. Returns false when more is waiting than the socket takes
+   * (wait for onDrain, which comes when nothing is waiting any more).
    */
   write(chunks: readonly Uint8Array[], done?: () => void): boolean
   /** Bytes written and not yet taken by the operating system. */
   readonly bytesWaiting: number
+  /** Reads on after `onData` returned false; without effect otherwise. */
   resume(): void
   /** Ends the connection after what was written is sent. */
   end(): void

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Reader } from '../../protocol/reader.js'
-import { REFERENCE_BYTES_MIN, Writer } from '../../protocol/writer.js'
+import { Reader } from '#protocol/reader.js'
+import { REFERENCE_BYTES_MIN, Writer } from '#protocol/writer.js'
 
 test('large byte fields are taken by reference, small ones are copied', () => {
   const large = Buffer.alloc(REFERENCE_BYTES_MIN, 1)

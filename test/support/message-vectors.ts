@@ -1,7 +1,7 @@
-import { messageCodec } from '../../protocol/codec.js'
-import { Reader } from '../../protocol/reader.js'
-import type { FieldSpec, Fields } from '../../protocol/schema.js'
-import { Writer } from '../../protocol/writer.js'
+import { messageCodec } from '#protocol/codec.js'
+import { Reader } from '#protocol/reader.js'
+import type { FieldSpec, Fields } from '#protocol/schema.js'
+import { Writer } from '#protocol/writer.js'
 import { ALL_MESSAGES } from './all-messages.js'
 
 /** One line of a file of message vectors: a message as Kafka's own codecs print it and write it. */

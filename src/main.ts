@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import type { FormatOptions } from './cli/format.js'
+import type { StartOptions } from './cli/start.js'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const PORT_MAX = 65535
+
+/** The version in package.json, which lies two folders up both in the sources and in `dist`. */
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
+
+/** Collects `--override key=value`, which may be given many times. */
+function override(text: string, previous: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at <= 0) fail(`--override '${text}': allowed is key=value, for example --override num.partitions=3`)
+  return { ...previous, [text.slice(0, at).trim()]: text.slice(at + 1).trim() }
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > PORT_MAX) fail(`--port '${text}': allowed is 0 (any free port) to ${PORT_MAX}`)
+  return port
+}
+
+function fail(message: string): never {
+  process.stderr.write(`ottla: ${message}\n`)
+  process.exit(2)
+}
+
+const logLevel = () =>
+  new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info')
+
+const program = new Command('ottla')
+  .description('A Kafka broker in TypeScript: speaks the real wire protocol, writes the real files.')
+  .version(version())
+  .showHelpAfterError()
+
+program
+  .command('start')
+  .description('start a broker (and the controller in it)')
+  .argument('[properties]', 'a server.properties file, as of Apache Kafka; without it, one node on localhost:9092')
+  .option('--override <key=value>', 'set one option, over the file (repeatable)', override, {})
+  .option('--port <number>', 'listen for clients on this port of localhost (0: any free one)', portNumber)
+  .option('--data <directory>', 'keep the data here (log.dirs)')
+  .option('--ephemeral', 'keep the data in a temporary directory, removed at the end')
+  .addOption(logLevel())
+  .action(async (properties: string | undefined, options: StartOptions) => {
+    const { start } = await import('./cli/start.js')
+    process.exitCode = await start(properties, options)
+  })
+
+program
+  .command('format')
+  .description('prepare log directories, as kafka-storage format does (start does it by itself for a new directory)')
+  .argument('[properties]', 'a server.properties file')
+  .option('--override <key=value>', 'set one option, over the file (repeatable)', override, {})
+  .option('-t, --cluster-id <id>', 'the id of the cluster (22 characters of base64); a random one if not given')
+  .option('-g, --ignore-formatted', 'leave directories alone that are formatted already')
+  .option('-r, --release-version <version>', 'the metadata.version to begin with, for example 4.3 or 4.3-IV0')
+  .option('-f, --feature <name=level>', 'the level of a feature to begin with (repeatable)', override, {})
+  .option('-s, --standalone', 'this node alone is the first voter of a dynamic quorum')
+  .option('-I, --initial-controllers <list>', 'the first voters of a dynamic quorum: id@host:port:directory-id,...')
+  .option('-N, --no-initial-controllers', 'a node that joins a dynamic quorum later')
+  .action(async (properties: string | undefined, options: FormatOptions) => {
+    const { format } = await import('./cli/format.js')
+    process.exitCode = await format(properties, options)
+  })
+
+program
+  .command('random-uuid')
+  .description('print a new uuid in the form that Kafka uses, for a cluster id')
+  .action(async () => {
+    const { createNodeRandom } = await import('./runtime/node/random.js')
+    process.stdout.write(`${createNodeRandom().uuid()}\n`)
+  })
+
+await program.parseAsync()
