@@ -1,0 +1,143 @@
+import type { Disk } from './disk.js'
+import { HeaderCursor } from './header-cursor.js'
+import { LogError } from './log-error.js'
+import { PageCache } from './page-cache.js'
+
+export interface LogEnvironmentOptions {
+  readonly disk: Disk
+  /** The log directory. */
+  readonly path: string
+  /** See LogDirectoryOptions. */
+  readonly recentBytesMax: number
+  readonly onFailure: (error: Error) => void
+  /** Writes the recovery points of all logs of the directory, as they are now; durable when it returns. */
+  readonly checkpointRecoveryPoints: () => void
+}
+
+/** Pages of 4 KiB of index files that are kept in memory for a directory. */
+const indexPagesMax = 512
+/** Enough for the headers of many small batches, little enough to be read for one. */
+const scratchBytes = 8192
+
+interface Removal {
+  readonly path: string
+  readonly dueMs: number
+  readonly isFolder: boolean
+}
+
+/** What the logs of one directory share: the disk, a little memory, and one fate. */
+export class LogEnvironment {
+  readonly disk: Disk
+  readonly path: string
+  readonly pages = new PageCache(indexPagesMax)
+  /** For synchronous reads whose bytes are used at once. */
+  readonly scratch = Buffer.allocUnsafeSlow(scratchBytes)
+  /** Walks over `scratch`: one walk at a time. */
+  readonly cursor = new HeaderCursor(this.scratch)
+  readonly recentBytesMax: number
+  readonly checkpointRecoveryPoints: () => void
+  /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
+  bytesAppended = 0
+  /** Names of partition folders were made or changed since the folder was last synced. */
+  isFolderDirty = false
+  #failure: Error | null = null
+  #removals: Removal[] = []
+  readonly #onFailure: (error: Error) => void
+  #folderSync: Promise<void> | null = null
+
+  constructor(options: LogEnvironmentOptions) {
+    this.disk = options.disk
+    this.path = options.path
+    this.recentBytesMax = options.recentBytesMax
+    this.#onFailure = options.onFailure
+    this.checkpointRecoveryPoints = options.checkpointRecoveryPoints
+  }
+
+  /** Why the directory is offline, null while it is not. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
+  /**
+   * Takes the directory offline for an error of the disk, and gives the error to throw. Errors that are ours already, and
+   * broken invariants, are passed on as they are.
+   */
+  fail(action: string, cause: unknown): Error {
+    if (cause instanceof LogError) return cause
+    if (!isDiskError(cause)) return cause as Error
+    if (this.#failure === null) {
+      const text = `${this.path}: ${action} failed (${(cause as Error).message}); the log directory is offline`
+      this.#failure = new Error(text, { cause })
+      this.#onFailure(this.#failure)
+    }
+    return this.offlineError(cause)
+  }
+
+  offlineError(cause: unknown = this.#failure): LogError {
+    return new LogError('KAFKA_STORAGE_ERROR', this.#failure?.message ?? 'The log directory is offline', { cause })
+  }
+
+  /** Runs what must not be begun on an offline directory and whose disk errors take it offline. */
+  guarded<T>(action: string, run: () => T): T {
+    if (this.#failure !== null) throw this.offlineError()
+    try {
+      return run()
+    } catch (error) {
+      throw this.fail(action, error)
+    }
+  }
+
+  /** Makes the names of partition folders durable; callers that come while it runs wait for one more run. */
+  async syncFolder(): Promise<void> {
+    while (this.isFolderDirty || this.#folderSync !== null) {
+      if (this.#folderSync === null) {
+        this.isFolderDirty = false
+        this.#folderSync = this.disk.syncDirectoryAsync(this.path).finally(() => {
+          this.#folderSync = null
+        })
+      }
+      await this.#folderSync
+    }
+  }
+
+  /** Has a file, or a folder with all in it, removed once `dueMs` has come. */
+  removeLater(path: string, dueMs: number, isFolder: boolean): void {
+    this.#removals.push({ path, dueMs, isFolder })
+  }
+
+  /** Follows a folder that was renamed. */
+  moveRemovals(from: string, to: string): void {
+    this.#removals = this.#removals.map(removal =>
+      removal.path.startsWith(`${from}/`) ? { ...removal, path: to + removal.path.slice(from.length) } : removal,
+    )
+  }
+
+  /** Infinity when nothing waits to be removed. */
+  get nextRemovalDueMs(): number {
+    return this.#removals.reduce((due, removal) => Math.min(due, removal.dueMs), Infinity)
+  }
+
+  async removeDue(nowMs: number): Promise<void> {
+    const due = this.#removals.filter(removal => removal.dueMs <= nowMs)
+    if (due.length === 0 || this.#failure !== null) return
+    this.#removals = this.#removals.filter(removal => removal.dueMs > nowMs)
+    try {
+      for (const { path, isFolder } of due) {
+        await (isFolder ? this.disk.removeDirectoryAsync(path) : this.disk.removeAsync(path))
+      }
+    } catch (error) {
+      throw this.fail('removing deleted files', error)
+    }
+  }
+}
+
+/** Errors of the operating system carry a code that begins with E. */
+export function isDiskError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return error instanceof Error && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)
+}
+
+/** Whether an error says that a file is not there. */
+export function isMissing(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ENOENT'
+}

@@ -1,0 +1,491 @@
+import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from '#storage/disk.js'
+import { SeededRandom } from './random.js'
+
+/** What happens at the I/O that was chosen. */
+export type Fault =
+  /** The machine is gone: that I/O is done in part, none after it is. See `crashed`. */
+  | 'crash'
+  /** That I/O fails, those after it do not. */
+  | 'EIO'
+  | 'ENOSPC'
+
+type DataOperation =
+  | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly size: number }
+
+/** A file: its content as the system shows it, as the device has it, and what lies between the two. */
+interface FileNode {
+  readonly kind: 'file'
+  content: Buffer
+  size: number
+  durable: Buffer
+  pending: DataOperation[]
+  modifiedMs: number
+}
+
+interface FolderNode {
+  readonly kind: 'folder'
+  entries: Map<string, Node>
+  durable: Map<string, Node>
+  /** Changes of names that are not on the device; each is done whole or not at all, in this order. */
+  pending: ((entries: Map<string, Node>) => void)[]
+}
+
+type Node = FileNode | FolderNode
+
+function newFile(): FileNode {
+  return { kind: 'file', content: Buffer.alloc(0), size: 0, durable: Buffer.alloc(0), pending: [], modifiedMs: 0 }
+}
+
+function newFolder(): FolderNode {
+  return { kind: 'folder', entries: new Map(), durable: new Map(), pending: [] }
+}
+
+function failure(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: simulated, ${path}`), { code })
+}
+
+/**
+ * A disk in memory that can fail. Every call that changes something is one I/O and has a number. What was not synced is
+ * lost by a crash, or part of it: of each file the first few writes since its last sync, the last of them torn; of each
+ * folder the first few changes of names.
+ */
+export class SimDisk implements Disk {
+  /** I/Os so far. */
+  ioCount = 0
+  /** Nothing may be changed. */
+  isReadOnly = false
+  /** What the I/Os were, for those who look for the one that matters. */
+  readonly trace: string[] = []
+  nowMs = 1_700_000_000_000
+  #root = newFolder()
+  #faultAt = Infinity
+  #fault: Fault = 'EIO'
+  #faultSeed = 1
+  #isDead = false
+  #heldSyncs: (() => void)[] | null = null
+  readonly #locks = new Set<string>()
+
+  /** The `number`th I/O from now on has this fault. */
+  failAt(number: number, fault: Fault, seed = number): void {
+    this.#faultAt = this.ioCount + number
+    this.#fault = fault
+    this.#faultSeed = seed
+  }
+
+  /** No fault is to come any more. */
+  heal(): void {
+    this.#faultAt = Infinity
+  }
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  /** Syncs wait until the function returned is called. */
+  holdSyncs(): () => void {
+    const held: (() => void)[] = []
+    this.#heldSyncs = held
+    return () => {
+      this.#heldSyncs = null
+      for (const release of held) release()
+    }
+  }
+
+  /** The disk as another process finds it when this one was killed: everything written is there. */
+  killed(): SimDisk {
+    this.#isDead = true
+    const next = new SimDisk()
+    next.#root = this.#root
+    next.nowMs = this.nowMs
+    return next
+  }
+
+  /** The disk after the machine failed. The seed decides what of the unsynced is left. */
+  crashed(seed: number): SimDisk {
+    this.#isDead = true
+    const next = new SimDisk()
+    next.#root = survivors(this.#root, new SeededRandom(seed)) as FolderNode
+    next.nowMs = this.nowMs
+    return next
+  }
+
+  open(path: string, options: OpenOptions = {}): File {
+    if (this.#isDead) throw failure('EIO', path)
+    const [folder, name] = this.#locate(path)
+    let node = folder.entries.get(name)
+    if (node === undefined) {
+      if (options.create !== true) throw failure('ENOENT', path)
+      this.#io(`create ${path}`)
+      node = newFile()
+      node.modifiedMs = this.nowMs
+      this.#change(folder, linked(name, node))
+    }
+    if (node.kind !== 'file') throw failure('EISDIR', path)
+    if (this.isReadOnly && options.readOnly !== true) throw failure('EROFS', path)
+    return new SimFile(this, node, path)
+  }
+
+  exists(path: string): boolean {
+    return this.#find(path) !== undefined
+  }
+
+  fileSize(path: string): number {
+    const node = this.#find(path)
+    return node?.kind === 'file' ? node.size : -1
+  }
+
+  list(path: string): readonly DirectoryEntry[] {
+    const entries = [...this.#folder(path).entries]
+    const listed = entries.map(([name, node]) => ({ name, isDirectory: node.kind === 'folder' }))
+    return listed.sort((left, right) => (left.name < right.name ? -1 : 1))
+  }
+
+  readFile(path: string): Buffer {
+    const node = this.#find(path)
+    if (this.#isDead) throw failure('EIO', path)
+    if (node?.kind !== 'file') throw failure('ENOENT', path)
+    return Buffer.from(node.content.subarray(0, node.size))
+  }
+
+  replaceFile(path: string, content: Uint8Array): void {
+    const file = this.#temporary(`${path}.tmp`, content)
+    file.syncNow()
+    this.rename(file.path, path)
+    this.syncDirectory(parentOf(path))
+  }
+
+  async replaceFileAsync(path: string, content: Uint8Array): Promise<void> {
+    const file = this.#temporary(`${path}.async.tmp`, content)
+    await file.sync()
+    this.rename(file.path, path)
+    await this.syncDirectoryAsync(parentOf(path))
+  }
+
+  writeFile(path: string, content: Uint8Array): void {
+    this.rename(this.#temporary(`${path}.tmp`, content).path, path)
+  }
+
+  #temporary(path: string, content: Uint8Array): File {
+    const file = this.open(path, { create: true })
+    if (file.size > 0) file.truncate(0)
+    if (content.length > 0) file.append([content])
+    return file
+  }
+
+  rename(from: string, to: string): void {
+    const [folder, name] = this.#locate(from)
+    const [target, targetName] = this.#locate(to)
+    const node = folder.entries.get(name)
+    if (node === undefined) throw failure('ENOENT', from)
+    if (target !== folder) throw new Error(`the simulated disk renames within a folder only: ${from} to ${to}`)
+    this.#io(`rename ${from} to ${to}`)
+    this.#change(folder, entries => {
+      const moved = entries.get(name)
+      if (moved === undefined) return
+      entries.delete(name)
+      entries.set(targetName, moved)
+    })
+  }
+
+  remove(path: string): void {
+    const [folder, name] = this.#locate(path)
+    if (!folder.entries.has(name)) return
+    this.#io(`remove ${path}`)
+    this.#change(folder, entries => entries.delete(name))
+  }
+
+  async removeAsync(path: string): Promise<void> {
+    this.remove(path)
+  }
+
+  removeDirectory(path: string): void {
+    this.remove(path)
+  }
+
+  async removeDirectoryAsync(path: string): Promise<void> {
+    this.remove(path)
+  }
+
+  makeDirectory(path: string): void {
+    let folder = this.#root
+    let at = ''
+    for (const name of partsOf(path)) {
+      at += `/${name}`
+      let node = folder.entries.get(name)
+      if (node === undefined) {
+        this.#io(`makeDirectory ${at}`)
+        node = newFolder()
+        this.#change(folder, linked(name, node))
+      }
+      if (node.kind !== 'folder') throw failure('ENOTDIR', at)
+      folder = node
+    }
+  }
+
+  syncDirectory(path: string): void {
+    const folder = this.#folder(path)
+    this.#io(`syncDirectory ${path}`)
+    folder.durable = new Map(folder.entries)
+    folder.pending = []
+  }
+
+  async syncDirectoryAsync(path: string): Promise<void> {
+    const folder = this.#folder(path)
+    this.#io(`syncDirectory ${path}`)
+    const entries = new Map(folder.entries)
+    const count = folder.pending.length
+    await this.#deviceTime()
+    if (this.#isDead) throw failure('EIO', path)
+    folder.durable = entries
+    folder.pending = folder.pending.slice(count)
+  }
+
+  modifiedTime(path: string): number {
+    const node = this.#find(path)
+    if (node?.kind !== 'file') throw failure('ENOENT', path)
+    return node.modifiedMs
+  }
+
+  setModifiedTime(path: string, timeMs: number): void {
+    const node = this.#find(path)
+    if (node?.kind !== 'file') throw failure('ENOENT', path)
+    this.#io(`setModifiedTime ${path}`)
+    node.modifiedMs = timeMs
+  }
+
+  space(): { totalBytes: number; usableBytes: number } {
+    return { totalBytes: 1_000_000_000, usableBytes: 500_000_000 }
+  }
+
+  lock(path: string): Lock | null {
+    if (this.#locks.has(path)) return null
+    this.open(path, { create: true })
+    this.#locks.add(path)
+    return { release: () => this.#locks.delete(path) }
+  }
+
+  /** Counts an I/O; throws if it is the one that fails. A write that fails leaves the bytes that this returns. */
+  #io(what: string, bytes = 0): number {
+    if (this.#isDead) throw failure('EIO', what)
+    if (this.isReadOnly) throw failure('EROFS', what)
+    this.ioCount++
+    this.trace.push(what)
+    if (this.ioCount !== this.#faultAt) return bytes
+    if (this.#fault === 'crash') this.#isDead = true
+    const done = new SeededRandom(this.#faultSeed).below(bytes + 1)
+    throw Object.assign(failure(this.#fault === 'ENOSPC' ? 'ENOSPC' : 'EIO', what), { done })
+  }
+
+  #change(folder: FolderNode, change: (entries: Map<string, Node>) => void): void {
+    change(folder.entries)
+    folder.pending.push(change)
+  }
+
+  #deviceTime(): Promise<void> {
+    const held = this.#heldSyncs
+    if (held === null) return Promise.resolve()
+    return new Promise(resolve => held.push(resolve))
+  }
+
+  /** For the files of this disk. */
+  writeNode(node: FileNode, path: string, position: number, bytes: Buffer): void {
+    let done = bytes.length
+    let error: unknown = null
+    try {
+      this.#io(`write ${bytes.length} bytes at ${position} of ${path}`, bytes.length)
+    } catch (caught) {
+      error = caught
+      done = (caught as { done?: number }).done ?? 0
+    }
+    if (done > 0) apply(node, { kind: 'write', position, bytes: bytes.subarray(0, done) }, this.nowMs)
+    if (error !== null) throw error
+  }
+
+  truncateNode(node: FileNode, path: string, size: number): void {
+    this.#io(`truncate ${path} to ${size}`)
+    apply(node, { kind: 'truncate', size }, this.nowMs)
+  }
+
+  readNode(path: string): void {
+    if (this.#isDead) throw failure('EIO', path)
+  }
+
+  syncNodeNow(node: FileNode, path: string): void {
+    this.#io(`sync ${path}`)
+    node.durable = Buffer.from(node.content.subarray(0, node.size))
+    node.pending = []
+  }
+
+  async syncNode(node: FileNode, path: string): Promise<void> {
+    this.#io(`sync ${path}`)
+    const content = Buffer.from(node.content.subarray(0, node.size))
+    const count = node.pending.length
+    await this.#deviceTime()
+    if (this.#isDead) throw failure('EIO', path)
+    node.durable = content
+    node.pending = node.pending.slice(count)
+  }
+
+  #find(path: string): Node | undefined {
+    let node: Node = this.#root
+    for (const name of partsOf(path)) {
+      if (node.kind !== 'folder') return undefined
+      const next = node.entries.get(name)
+      if (next === undefined) return undefined
+      node = next
+    }
+    return node
+  }
+
+  #folder(path: string): FolderNode {
+    const node = this.#find(path)
+    if (node?.kind !== 'folder') throw failure('ENOENT', path)
+    return node
+  }
+
+  #locate(path: string): [FolderNode, string] {
+    return [this.#folder(parentOf(path)), path.slice(path.lastIndexOf('/') + 1)]
+  }
+}
+
+class SimFile implements File {
+  path: string
+  readonly #disk: SimDisk
+  readonly #node: FileNode
+
+  constructor(disk: SimDisk, node: FileNode, path: string) {
+    this.#disk = disk
+    this.#node = node
+    this.path = path
+  }
+
+  get size(): number {
+    return this.#node.size
+  }
+
+  readInto(target: Uint8Array, offset: number, length: number, position: number): number {
+    this.#disk.readNode(this.path)
+    const end = Math.min(position + length, this.#node.size)
+    if (end <= position) return 0
+    target.set(this.#node.content.subarray(position, end), offset)
+    return end - position
+  }
+
+  read(position: number, length: number): Buffer {
+    const target = Buffer.alloc(Math.max(0, Math.min(length, this.size - position)))
+    return target.subarray(0, this.readInto(target, 0, target.length, position))
+  }
+
+  async readIntoAsync(target: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    return this.readInto(target, offset, length, position)
+  }
+
+  append(chunks: readonly Uint8Array[]): void {
+    const size = this.size
+    try {
+      this.#disk.writeNode(this.#node, this.path, size, Buffer.concat(chunks))
+    } catch (error) {
+      // As the real one does it: what was written of the failed append is cut off, if the disk still can.
+      if (this.size > size && !this.#disk.isDead) apply(this.#node, { kind: 'truncate', size }, this.#disk.nowMs)
+      throw error
+    }
+  }
+
+  appendFrom(buffer: Uint8Array, start: number, end: number): void {
+    this.append([buffer.subarray(start, end)])
+  }
+
+  writeAt(position: number, data: Uint8Array): void {
+    this.#disk.writeNode(this.#node, this.path, position, Buffer.from(data))
+  }
+
+  truncate(size: number): void {
+    this.#disk.truncateNode(this.#node, this.path, size)
+  }
+
+  sync(): Promise<void> {
+    return this.#disk.syncNode(this.#node, this.path)
+  }
+
+  syncNow(): void {
+    this.#disk.syncNodeNow(this.#node, this.path)
+  }
+
+  rename(to: string): void {
+    this.#disk.rename(this.path, to)
+    this.path = to
+  }
+
+  close(): void {}
+}
+
+function linked(name: string, node: Node): (entries: Map<string, Node>) => void {
+  return entries => entries.set(name, node)
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter(part => part !== '')
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+function apply(node: FileNode, operation: DataOperation, nowMs: number): void {
+  const kept = operation.kind === 'write' ? { ...operation, bytes: Buffer.from(operation.bytes) } : operation
+  node.content = changed(node.content, node.size, kept)
+  node.size = kept.kind === 'truncate' ? kept.size : Math.max(node.size, kept.position + kept.bytes.length)
+  node.pending.push(kept)
+  node.modifiedMs = nowMs
+}
+
+/** The content with an operation done to it; the buffer may be longer than the content. */
+function changed(content: Buffer, size: number, operation: DataOperation): Buffer {
+  const end = operation.kind === 'truncate' ? operation.size : operation.position + operation.bytes.length
+  let buffer = content
+  if (end > buffer.length) {
+    buffer = Buffer.alloc(Math.max(end, buffer.length * 2))
+    content.copy(buffer, 0, 0, size)
+  }
+  if (operation.kind === 'write') operation.bytes.copy(buffer, operation.position)
+  else buffer.fill(0, Math.min(end, size))
+  return buffer
+}
+
+/** What is left of a file or a folder after a crash. */
+function survivors(node: Node, random: SeededRandom): Node {
+  if (node.kind === 'folder') {
+    const entries = new Map(node.durable)
+    const count = random.below(node.pending.length + 1)
+    for (const change of node.pending.slice(0, count)) change(entries)
+    const folder = newFolder()
+    for (const [name, child] of entries) folder.entries.set(name, survivors(child, random))
+    folder.durable = new Map(folder.entries)
+    return folder
+  }
+  const count = random.below(node.pending.length + 1)
+  let content: Buffer = Buffer.from(node.durable)
+  let size = content.length
+  node.pending.slice(0, count).forEach((operation, index) => {
+    const torn = index === count - 1 && operation.kind === 'write' ? tear(operation, random) : operation
+    content = changed(content, size, torn)
+    size = torn.kind === 'truncate' ? torn.size : Math.max(size, torn.position + torn.bytes.length)
+  })
+  const file = newFile()
+  file.content = Buffer.from(content.subarray(0, size))
+  file.size = size
+  file.durable = Buffer.from(file.content)
+  file.modifiedMs = node.modifiedMs
+  return file
+}
+
+/** Part of a write: cut short, or of full length with zeros where sectors are missing. */
+function tear(operation: DataOperation & { kind: 'write' }, random: SeededRandom): DataOperation {
+  const { position, bytes } = operation
+  const kept = random.below(bytes.length + 1)
+  if (random.below(3) > 0) return { kind: 'write', position, bytes: bytes.subarray(0, kept) }
+  const holed = Buffer.from(bytes)
+  holed.fill(0, kept)
+  return { kind: 'write', position, bytes: holed }
+}
