@@ -1,0 +1,208 @@
+import type { CommittedBatch, LeaderAndEpoch, LoadedSnapshot, MetadataLogListener, SnapshotImage } from '../raft/metadata-log.js'
+import { isEmptyDelta, type MetadataDelta, type MetadataSubscriber, type PublishedMetadata } from './delta.js'
+import type { MetadataImage } from './image.js'
+import { imageDifference } from './image-difference.js'
+import { imageToRecords } from './image-to-records.js'
+import { MetadataState } from './metadata-state.js'
+
+interface Loaded {
+  readonly state: MetadataState
+  readonly offset: number
+  readonly epoch: number
+}
+
+interface Waiter {
+  readonly offset: number
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * Turns the committed metadata log into the image that this node serves, and tells those who act on it:
+ *
+ *   committed batches -> one step: replay, delta -> subscriber, subscriber, … -> whoever waits for the offset
+ *
+ * Batches that are handed in together make one step. The next step begins when the last subscriber is done with this one,
+ * so a subscriber must not wait for the controller, whose answers wait for steps.
+ */
+export class MetadataPublisher implements MetadataLogListener, PublishedMetadata {
+  readonly #state = new MetadataState()
+  readonly #subscribers: MetadataSubscriber[] = []
+  readonly #onFault: (error: Error) => void
+  #waiting: (CommittedBatch | Loaded)[] = []
+  #waiters: Waiter[] = []
+  #publishedOffset = -1
+  #scheduled = false
+  #busy = false
+  #closed: Error | null = null
+  #isHeld: boolean
+
+  /**
+   * `onFault` is told once when the image cannot be kept up or a subscriber fails: the node must stop. With
+   * `waitsForLeader`, nothing is published before a leader is known: the snapshot alone, which may be old, must not make
+   * anyone think that what came after it is not there. The first step is all that is known by then.
+   */
+  constructor(onFault: (error: Error) => void, options: { readonly waitsForLeader?: boolean } = {}) {
+    this.#onFault = onFault
+    this.#isHeld = options.waitsForLeader ?? false
+  }
+
+  /** Within a metadata transaction: the image does not show what was replayed last. */
+  get inTransaction(): boolean {
+    return this.#state.inTransaction
+  }
+
+  get image(): MetadataImage {
+    return this.#state
+  }
+
+  /** Offset of the last record that all subscribers have acted on; -1 before the first. */
+  get publishedOffset(): number {
+    return this.#publishedOffset
+  }
+
+  /**
+   * Adds one who acts on changes, after those that were added before; for wiring, before the log is registered. It gets
+   * everything from here on.
+   */
+  subscribe(subscriber: MetadataSubscriber): void {
+    if (this.#state.changeNumber > 0) throw new Error(`${subscriber.name} subscribes to metadata too late`)
+    this.#subscribers.push(subscriber)
+  }
+
+  onSnapshot({ id, batches }: LoadedSnapshot): void {
+    const state = new MetadataState()
+    for (const batch of batches) for (const record of batch) state.replay(record)
+    if (state.inTransaction)
+      throw new Error(`the snapshot ${id.endOffset}-${id.epoch} ends within a metadata transaction`)
+    state.takeDelta()
+    this.#add({ state, offset: id.endOffset - 1, epoch: id.epoch })
+  }
+
+  onCommitted(batch: CommittedBatch): void {
+    this.#add(batch)
+  }
+
+  onLeaderChange({ leaderId }: LeaderAndEpoch): void {
+    if (!this.#isHeld || leaderId < 0) return
+    this.#isHeld = false
+    this.#mergeIntoSnapshot()
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** The batches after the last snapshot that waits become part of it: one step, one delta. */
+  #mergeIntoSnapshot(): void {
+    const at = this.#waiting.findLastIndex(step => 'state' in step)
+    const last = this.#waiting[at]
+    if (last === undefined || !('state' in last)) return
+    let { offset, epoch } = last
+    for (const step of this.#waiting.slice(at + 1) as CommittedBatch[]) {
+      for (const record of step.records) last.state.replay(record)
+      offset = step.lastOffset
+      epoch = step.epoch
+    }
+    last.state.takeDelta()
+    this.#waiting = [{ state: last.state, offset, epoch }]
+  }
+
+  waitFor(offset: number): Promise<void> {
+    if (offset <= this.#publishedOffset) return Promise.resolve()
+    if (this.#closed !== null) return Promise.reject(this.#closed)
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ offset, resolve, reject })
+    })
+  }
+
+  /** An own instance of the image for the controller, once it holds the record at `offset`. */
+  async copyAt(offset: number): Promise<MetadataState> {
+    await this.waitFor(offset)
+    return this.#state.copy()
+  }
+
+  /** The image as it is to be written into a snapshot; null within a metadata transaction, or when there is nothing yet. */
+  snapshotSource(): SnapshotImage | null {
+    const state = this.#state
+    if (state.inTransaction || state.offset < 0) return null
+    return { offset: state.offset, epoch: state.epoch, records: imageToRecords(state) }
+  }
+
+  /** Ends publishing; whoever waits is told so. */
+  close(reason = new Error('the node is stopping')): void {
+    if (this.#closed !== null) return
+    this.#closed = reason
+    this.#waiting = []
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const { reject } of waiters) reject(reason)
+  }
+
+  #add(step: CommittedBatch | Loaded): void {
+    if (this.#closed !== null) return
+    this.#waiting.push(step)
+    if (!this.#isHeld) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#busy) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#run().catch((error: unknown) => this.#fail(error))
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true
+    while (this.#waiting.length > 0) {
+      const delta = this.#replayNext()
+      if (!isEmptyDelta(delta)) {
+        for (const subscriber of this.#subscribers) {
+          const pending = subscriber.onMetadata(delta, this.#state)
+          if (pending !== undefined) await pending
+          if (this.#closed !== null) return
+        }
+      }
+      this.#publishedOffset = this.#state.offset
+      this.#wake()
+    }
+    this.#busy = false
+  }
+
+  /** Replays the batches that wait, up to the next snapshot; or, if one comes first, the snapshot. */
+  #replayNext(): MetadataDelta {
+    const steps = this.#waiting
+    const first = steps[0]!
+    if ('state' in first) {
+      steps.shift()
+      const delta = imageDifference(this.#state, first.state)
+      this.#state.replaceWith(first.state)
+      this.#state.setPosition(first.offset, first.epoch)
+      return delta
+    }
+    let count = 0
+    for (const step of steps) {
+      if ('state' in step) break
+      for (const record of step.records) this.#state.replay(record)
+      this.#state.setPosition(step.lastOffset, step.epoch)
+      count++
+    }
+    this.#waiting = steps.slice(count)
+    return this.#state.takeDelta()
+  }
+
+  #wake(): void {
+    if (this.#waiters.length === 0) return
+    const left: Waiter[] = []
+    for (const waiter of this.#waiters) {
+      if (waiter.offset <= this.#publishedOffset) waiter.resolve()
+      else left.push(waiter)
+    }
+    this.#waiters = left
+  }
+
+  #fail(error: unknown): void {
+    const fault = error instanceof Error ? error : new Error(String(error))
+    this.close(fault)
+    this.#onFault(fault)
+  }
+}

@@ -1,0 +1,576 @@
+/** The state of the raft machine and the changes between its roles. The rules stand in the files beside this one. */
+import { strict as assert } from 'node:assert'
+import { ErrorCode } from '#protocol/errors.js'
+import type { Ticket } from '../runtime/machine.js'
+import type { Millis } from '../runtime/ports.js'
+import { Connections } from './connections.js'
+import { Election } from './election.js'
+import type { SnapshotId } from './metadata-log.js'
+import { LeaderProgress } from './progress.js'
+import type {
+  ControlRecord,
+  ElectionState,
+  EpochEndOffset,
+  FetchReply,
+  LeaderHint,
+  LogQueries,
+  OutboundCall,
+  OutboundReply,
+  RaftConfig,
+  RaftEffect,
+  RaftStart,
+} from './raft-types.js'
+import type { Candidate, Follower, Leader, Prospective, Resigned, Role, Unattached } from './roles.js'
+import {
+  type Address,
+  addressOn,
+  endpointsOf,
+  isVoter,
+  needsUpdate,
+  QuorumHistory,
+  type RaftEndpoint,
+  type ReplicaKey,
+  replicaKey,
+  sameReplica,
+  type Voter,
+  withUpdatedVoter,
+} from './voters.js'
+
+/** The levels of kraft.version that this code can live with. */
+export const kraftVersions = { min: 0, max: 1 } as const
+
+/** The snapshot that formatting leaves: it is never sent to anybody. */
+export const bootstrapSnapshotId: SnapshotId = { endOffset: 0, epoch: 0 }
+
+export class RaftCore {
+  readonly config: RaftConfig
+  readonly log: LogQueries
+  readonly local: ReplicaKey
+  readonly history: QuorumHistory
+  readonly connections: Connections
+  readonly #randomBelow: (bound: number) => number
+  #effects: RaftEffect[] = []
+  #now: Millis = 0
+  #epoch = 0
+  #role: Role = { name: 'unattached', leaderId: -1, voted: null, electionDeadline: Infinity }
+  #persisted: ElectionState | null
+  #endOffset: number
+  #lastEpoch: number
+  #syncedOffset: number
+  #syncing: { readonly token: number; readonly endOffset: number } | null = null
+  #nextSyncToken = 1
+  #highWatermark = -1
+  #announced: { readonly leaderId: number; readonly epoch: number } | null = null
+  shutdownDeadline: Millis | null = null
+  isShutDown = false
+
+  constructor(config: RaftConfig, log: LogQueries, start: RaftStart, randomBelow: (bound: number) => number) {
+    this.config = config
+    this.log = log
+    this.local = replicaKey(config.nodeId, config.directoryId)
+    this.#randomBelow = randomBelow
+    this.history = new QuorumHistory(config.staticVoters)
+    for (const change of start.changes) this.history.add(change)
+    this.connections = new Connections(config.requestTimeoutMs, config.retryBackoffMs)
+    this.#persisted = start.election
+    this.#endOffset = start.endOffset
+    this.#lastEpoch = start.lastEpoch
+    this.#syncedOffset = config.isController ? log.startOffset : start.endOffset
+  }
+
+  get now(): Millis {
+    return this.#now
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get role(): Role {
+    return this.#role
+  }
+
+  /** The offset that the next record gets. */
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  /** The epoch of the last record. */
+  get lastEpoch(): number {
+    return this.#lastEpoch
+  }
+
+  /** Everything below is on the device. */
+  get syncedOffset(): number {
+    return this.#syncedOffset
+  }
+
+  /** Everything below is committed, as far as this node knows; -1 when it does not. */
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  get isVoter(): boolean {
+    return this.config.isController && isVoter(this.history.voters, this.local)
+  }
+
+  /**
+   * Whether this node stands for election: as a voter; or as one that was voted out by a record which is not known to be
+   * committed, for its log may be needed to commit it (Ongaro's thesis, 4.2.2).
+   */
+  get mayLead(): boolean {
+    if (this.isVoter) return true
+    const { votersOffset, previousVoters } = this.history
+    const isOpen = votersOffset !== null && votersOffset >= this.#highWatermark
+    return isOpen && this.config.isController && isVoter(previousVoters, this.local)
+  }
+
+  get isOnlyVoter(): boolean {
+    return this.isVoter && this.history.voters.length === 1
+  }
+
+  /** The leader that this node would name to others; -1 when it knows none. */
+  get leaderId(): number {
+    switch (this.#role.name) {
+      case 'leader':
+        return this.config.nodeId
+      case 'follower':
+      case 'prospective':
+      case 'unattached':
+        return this.#role.leaderId
+      default:
+        return -1
+    }
+  }
+
+  get leaderEndpoints(): readonly RaftEndpoint[] {
+    switch (this.#role.name) {
+      case 'leader':
+        return this.config.localEndpoints
+      case 'follower':
+      case 'prospective':
+        return this.#role.leaderEndpoints
+      default:
+        return []
+    }
+  }
+
+  /** This node as an entry of the voter set. */
+  get localVoter(): Voter {
+    return {
+      key: this.local,
+      endpoints: this.config.localEndpoints,
+      minKRaftVersion: kraftVersions.min,
+      maxKRaftVersion: kraftVersions.max,
+    }
+  }
+
+  beginStep(now: Millis): void {
+    assert(now >= this.#now, `time went back from ${this.#now} to ${now}`)
+    this.#now = now
+    this.#effects = []
+  }
+
+  takeEffects(): readonly RaftEffect[] {
+    return this.#effects
+  }
+
+  emit(effect: RaftEffect): void {
+    if (effect.type === 'persistElection') this.#dropSupersededElection()
+    this.#effects.push(effect)
+  }
+
+  /** An election state that nothing outside this node can have been told of need not be written before the next one. */
+  #dropSupersededElection(): void {
+    const index = this.#effects.findLastIndex(effect => effect.type !== 'leaderChanged')
+    if (this.#effects[index]?.type === 'persistElection') this.#effects.splice(index, 1)
+  }
+
+  warn(message: string): void {
+    this.emit({ type: 'warn', message })
+  }
+
+  reply(ticket: Ticket, reply: OutboundReply): void {
+    this.emit({ type: 'reply', ticket, reply })
+  }
+
+  hint(error: ErrorCode): LeaderHint {
+    return { error, epoch: this.#epoch, leaderId: this.leaderId, leaderEndpoints: this.leaderEndpoints }
+  }
+
+  random(bound: number): number {
+    return this.#randomBelow(Math.max(1, Math.floor(bound)))
+  }
+
+  randomElectionDeadline(): Millis {
+    const { electionTimeoutMs } = this.config
+    return this.#now + electionTimeoutMs + this.random(electionTimeoutMs)
+  }
+
+  /** Sends a call if the node can take one now; returns whether it was sent. */
+  call(nodeId: number, address: Address | null, call: OutboundCall): boolean {
+    if (address === null || this.connections.readyAt(nodeId) > this.#now) return false
+    const correlationId = this.connections.begin(nodeId, call, this.#now)
+    this.emit({ type: 'call', correlationId, nodeId, address, call })
+    return true
+  }
+
+  addressOf(endpoints: readonly RaftEndpoint[]): Address | null {
+    return addressOn(endpoints, this.config.listenerName)
+  }
+
+  // Roles
+
+  /** The first role, by what is on disk. */
+  start(): void {
+    const found = this.#persisted ?? { epoch: 0, leaderId: -1, voted: null }
+    const { nodeId } = this.config
+    this.#epoch = Math.max(found.epoch, this.#lastEpoch)
+    const unattached = (leaderId: number, voted: ReplicaKey | null): Unattached => ({
+      name: 'unattached',
+      leaderId,
+      voted,
+      electionDeadline: this.randomElectionDeadline(),
+    })
+    if (found.epoch < this.#lastEpoch) {
+      this.#enter(unattached(-1, null), this.#epoch)
+    } else if (found.leaderId === nodeId) {
+      // Not to lead again in this epoch: what was not flushed may be gone, and offset and epoch must name one record.
+      this.#enter(this.#resignedRole([]), found.epoch)
+    } else if (found.voted !== null && this.#isLocal(found.voted) && this.mayLead) {
+      this.#enter(this.#candidateRole(), found.epoch)
+    } else if (found.voted !== null) {
+      this.#enter(unattached(found.leaderId, found.voted), found.epoch)
+    } else {
+      const endpoints = endpointsOf(this.history.voters, found.leaderId)
+      if (found.leaderId === -1 || endpoints.length === 0) this.#enter(unattached(found.leaderId, null), found.epoch)
+      else this.#enter(this.#followerRole(found.leaderId, endpoints, null), found.epoch)
+    }
+    if (this.isOnlyVoter && this.#role.name !== 'candidate') this.becomeCandidate()
+    else this.afterVote()
+    this.requestSync()
+  }
+
+  #isLocal(key: ReplicaKey): boolean {
+    return sameReplica(key, this.local) || sameReplica(key, replicaKey(this.config.nodeId))
+  }
+
+  becomeUnattached(epoch: number, leaderId = -1): void {
+    assert(epoch >= this.#epoch)
+    const role = this.#role
+    const sameEpoch = epoch === this.#epoch
+    const voted = sameEpoch && (role.name === 'prospective' || role.name === 'unattached') ? role.voted : null
+    // An election that was coming comes all the same: a node that keeps hearing of new epochs must not be starved.
+    const pending = role.name === 'unattached' || role.name === 'candidate' ? role.electionDeadline : null
+    const electionDeadline = pending !== null && !sameEpoch ? pending : this.randomElectionDeadline()
+    this.#enter({ name: 'unattached', leaderId, voted, electionDeadline }, epoch)
+  }
+
+  /** Gives this node's vote away; only without a leader and without an earlier vote for somebody else. */
+  grantVote(candidate: ReplicaKey): void {
+    const role = this.#role
+    assert(role.name === 'unattached' || role.name === 'prospective')
+    const electionDeadline = this.randomElectionDeadline()
+    if (role.name === 'unattached') {
+      this.#enter({ ...role, voted: candidate, electionDeadline }, this.#epoch)
+    } else {
+      const election = new Election(this.history.voters, this.config.nodeId)
+      this.#enter({ ...role, voted: candidate, electionDeadline, election }, this.#epoch)
+    }
+  }
+
+  becomeProspective(): void {
+    const role = this.#role
+    assert(this.mayLead && role.name !== 'leader' && role.name !== 'resigned')
+    const { leaderId, leaderEndpoints } = this
+    const voted = role.name === 'candidate' ? this.local : role.voted
+    const election = new Election(this.history.voters, this.config.nodeId)
+    const electionDeadline = this.randomElectionDeadline()
+    this.#enter({ name: 'prospective', leaderId, leaderEndpoints, voted, election, electionDeadline }, this.#epoch)
+    this.afterVote()
+  }
+
+  becomeCandidate(): void {
+    assert(this.mayLead && this.#role.name !== 'leader')
+    this.#enter(this.#candidateRole(), this.#epoch + 1)
+    this.afterVote()
+  }
+
+  #candidateRole(): Candidate {
+    const election = new Election(this.history.voters, this.config.nodeId)
+    return { name: 'candidate', election, electionDeadline: this.randomElectionDeadline() }
+  }
+
+  /** An answer came in: an election may be decided. */
+  afterVote(): void {
+    const role = this.#role
+    if (role.name === 'prospective') {
+      if (role.election.isWon) this.becomeCandidate()
+      else if (role.election.isLost) this.loseProspective(role)
+    } else if (role.name === 'candidate' && role.election.isWon) {
+      this.#becomeLeader(role)
+    }
+  }
+
+  /** Back to the leader that was known, if it can be reached. */
+  loseProspective(role: Prospective): void {
+    if (role.leaderId !== -1 && role.leaderId !== this.config.nodeId && role.leaderEndpoints.length > 0) {
+      this.#enter(this.#followerRole(role.leaderId, role.leaderEndpoints, role.voted), this.#epoch)
+    } else {
+      this.becomeUnattached(this.#epoch, role.leaderId)
+    }
+  }
+
+  #becomeLeader(candidate: Candidate): void {
+    const voters = this.history.voters
+    const epochStartOffset = this.#endOffset
+    const progress = new LeaderProgress(this.local, voters, epochStartOffset, this.config.fetchTimeoutMs, this.#now)
+    progress.setLocalEndOffset(this.#syncedOffset)
+    this.#enter(
+      { name: 'leader', epochStartOffset, progress, parked: new Map(), pending: null, reported: new Map() },
+      this.#epoch,
+    )
+    const records: ControlRecord[] = [
+      {
+        type: 'leaderChange',
+        leaderId: this.config.nodeId,
+        voters: voters.map(voter => voter.key.id),
+        granting: [...candidate.election.granting],
+      },
+    ]
+    const { kraftVersion, votersOffset } = this.history
+    if (kraftVersion > 0) {
+      assert(votersOffset !== null, `kraft.version is ${kraftVersion} and no record names the voters`)
+      if (votersOffset === -1 || needsUpdate(voters, this.localVoter)) {
+        const updated = withUpdatedVoter(voters, this.localVoter) ?? voters
+        records.push({ type: 'kraftVersion', kraftVersion }, { type: 'voters', voters: updated })
+      }
+    }
+    this.appendControl(records)
+  }
+
+  /** Follows a leader of the current epoch or a later one. */
+  becomeFollower(epoch: number, leaderId: number, endpoints: readonly RaftEndpoint[]): void {
+    assert(epoch >= this.#epoch && leaderId !== this.config.nodeId && endpoints.length > 0)
+    const role = this.#role
+    const hasVote = role.name === 'unattached' || role.name === 'prospective' || role.name === 'follower'
+    const voted = epoch !== this.#epoch ? null : hasVote ? role.voted : role.name === 'candidate' ? this.local : null
+    this.#enter(this.#followerRole(leaderId, endpoints, voted), epoch)
+  }
+
+  #followerRole(leaderId: number, leaderEndpoints: readonly RaftEndpoint[], voted: ReplicaKey | null): Follower {
+    const { fetchTimeoutMs } = this.config
+    return {
+      name: 'follower',
+      leaderId,
+      leaderEndpoints,
+      voted,
+      fetchDeadline: this.#now + fetchTimeoutMs,
+      hasFetched: false,
+      leaderHighWatermark: -1,
+      snapshot: null,
+      updateVoterDeadline: this.#now + 2 * fetchTimeoutMs,
+      hasUpdatedLeader: false,
+    }
+  }
+
+  becomeResigned(): void {
+    const role = this.#role
+    assert(role.name === 'leader')
+    this.#enter(this.#resignedRole(role.progress.successors), this.#epoch)
+  }
+
+  #resignedRole(preferredCandidates: readonly ReplicaKey[]): Resigned {
+    const { nodeId } = this.config
+    const others = this.history.voters.map(voter => voter.key.id).filter(id => id !== nodeId)
+    const electionDeadline = this.randomElectionDeadline()
+    return { name: 'resigned', unacknowledged: new Set(others), preferredCandidates, electionDeadline }
+  }
+
+  /** Every change of role and epoch goes through here. */
+  #enter(role: Role, epoch: number): void {
+    const left = this.#role
+    this.#role = role
+    this.#epoch = epoch
+    this.connections.reset()
+    this.#persist()
+    this.#announce()
+    if (left.name === 'leader' && left !== role) this.#closeLeader(left)
+  }
+
+  #persist(): void {
+    const role = this.#role
+    const { nodeId } = this.config
+    const leads = role.name === 'leader' || role.name === 'resigned'
+    const hasVote = role.name === 'unattached' || role.name === 'prospective' || role.name === 'follower'
+    const voted = role.name === 'candidate' ? this.local : hasVote ? role.voted : null
+    const state = { epoch: this.#epoch, leaderId: leads ? nodeId : this.leaderId, voted }
+    const last = this.#persisted
+    const isSame =
+      last !== null &&
+      last.epoch === state.epoch &&
+      last.leaderId === state.leaderId &&
+      (last.voted === null ? state.voted === null : state.voted !== null && sameReplica(last.voted, state.voted))
+    if (isSame) return
+    this.#persisted = state
+    this.emit({ type: 'persistElection', state })
+  }
+
+  #announce(): void {
+    const { leaderId, epoch } = this
+    if (this.#announced !== null && this.#announced.leaderId === leaderId && this.#announced.epoch === epoch) return
+    this.#announced = { leaderId, epoch }
+    const epochStartOffset = this.#role.name === 'leader' ? this.#role.epochStartOffset : null
+    this.emit({ type: 'leaderChanged', leaderId, epoch, epochStartOffset })
+  }
+
+  /** Whoever waits for this node as a leader is told that it is none. */
+  #closeLeader(leader: Leader): void {
+    for (const { ticket } of leader.parked.values())
+      this.reply(ticket, this.fetchError(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+    leader.parked.clear()
+    if (leader.pending !== null) {
+      const { kind, ticket } = leader.pending
+      this.reply(ticket, { api: kind, error: ErrorCode.NOT_LEADER_OR_FOLLOWER, message: null })
+      leader.pending = null
+    }
+  }
+
+  fetchError(error: ErrorCode): FetchReply {
+    return {
+      api: 'fetch',
+      ...this.hint(error),
+      highWatermark: -1,
+      logStartOffset: this.log.startOffset,
+      diverging: null,
+      snapshotId: null,
+      read: null,
+    }
+  }
+
+  /** The checks of every request that only the leader of exactly that epoch answers. */
+  leaderOnly(epoch: number): ErrorCode {
+    if (epoch < this.#epoch) return ErrorCode.FENCED_LEADER_EPOCH
+    if (epoch > this.#epoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
+    if (this.#role.name !== 'leader') return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (this.shutdownDeadline !== null) return ErrorCode.BROKER_NOT_AVAILABLE
+    return ErrorCode.NONE
+  }
+
+  /**
+   * Takes in what a message says about epoch and leader. False when it contradicts what this node knows: then somebody
+   * breaks the protocol, and nothing was changed.
+   */
+  learn(epoch: number, leaderId: number, endpoints: readonly RaftEndpoint[], from: string): boolean {
+    if (epoch < this.#epoch) return true
+    const known = this.leaderId
+    // Led once and forgotten, or resigned: whoever still names this node will learn better.
+    if (leaderId === this.config.nodeId) leaderId = -1
+    if (epoch === this.#epoch && leaderId !== -1 && known !== -1 && leaderId !== known) {
+      this.warn(`${from} names ${leaderId} as leader of epoch ${epoch}, which ${known} leads`)
+      return false
+    }
+    const reachable = endpoints.length > 0 ? endpoints : endpointsOf(this.history.voters, leaderId)
+    if (epoch > this.#epoch) {
+      if (leaderId !== -1 && reachable.length > 0) this.becomeFollower(epoch, leaderId, reachable)
+      else this.becomeUnattached(epoch, leaderId)
+    } else if (leaderId !== -1 && reachable.length > 0) {
+      if (this.#role.name === 'follower') {
+        if (reachable.length > this.#role.leaderEndpoints.length) this.#role.leaderEndpoints = reachable
+      } else if (known === -1 || this.#role.name === 'unattached') {
+        this.becomeFollower(epoch, leaderId, reachable)
+      }
+    }
+    return true
+  }
+
+  // Log
+
+  /** Appends control records as one batch and counts them at once. */
+  appendControl(records: readonly ControlRecord[]): number {
+    const baseOffset = this.#endOffset
+    this.emit({ type: 'appendControl', baseOffset, epoch: this.#epoch, records })
+    for (const [index, record] of records.entries()) {
+      const offset = baseOffset + index
+      if (record.type === 'kraftVersion') this.history.add({ offset, kraftVersion: record.kraftVersion })
+      if (record.type === 'voters') this.history.add({ offset, voters: record.voters })
+    }
+    this.extend(baseOffset + records.length, this.#epoch)
+    if (this.#role.name === 'leader') this.#role.progress.setVoters(this.history.voters, this.#now)
+    return baseOffset + records.length - 1
+  }
+
+  /** The log ends at `endOffset` now, with a record of `epoch`. */
+  extend(endOffset: number, epoch: number): void {
+    assert(endOffset > this.#endOffset && epoch >= this.#lastEpoch)
+    this.#endOffset = endOffset
+    this.#lastEpoch = epoch
+    this.requestSync()
+  }
+
+  /** Cuts the log back; committed records must never be cut. */
+  truncate(endOffset: number): void {
+    assert(endOffset >= this.#highWatermark, `truncation to ${endOffset} below high watermark ${this.#highWatermark}`)
+    if (endOffset >= this.#endOffset) return
+    this.emit({ type: 'truncate', endOffset })
+    this.#lastEpoch = this.#epochBefore(endOffset)
+    this.#endOffset = endOffset
+    this.#syncedOffset = Math.min(this.#syncedOffset, endOffset)
+    this.#syncing = null
+    this.history.truncateTo(endOffset)
+    this.requestSync()
+  }
+
+  /** The epoch of the record before `offset`, or of the snapshot that ends there. */
+  #epochBefore(offset: number): number {
+    const { earliestSnapshot, startOffset } = this.log
+    if (offset > startOffset) return Math.max(0, this.log.epochOf(offset - 1))
+    return earliestSnapshot !== null && earliestSnapshot.endOffset === offset ? earliestSnapshot.epoch : 0
+  }
+
+  /** The log is empty and begins after a snapshot. */
+  restartAfter(id: SnapshotId): void {
+    this.#endOffset = id.endOffset
+    this.#lastEpoch = id.epoch
+    this.#syncedOffset = id.endOffset
+    this.#syncing = null
+    this.raiseHighWatermark(id.endOffset)
+  }
+
+  /** Asks for an fdatasync unless one is under way; what is appended meanwhile shares the next one. */
+  requestSync(): void {
+    if (!this.config.isController) {
+      this.#syncedOffset = this.#endOffset
+      return
+    }
+    if (this.#syncing !== null || this.#syncedOffset >= this.#endOffset) return
+    const token = this.#nextSyncToken++
+    this.#syncing = { token, endOffset: this.#endOffset }
+    this.emit({ type: 'sync', token })
+  }
+
+  synced(token: number): void {
+    if (this.#syncing?.token !== token) return
+    this.#syncedOffset = this.#syncing.endOffset
+    this.#syncing = null
+    this.requestSync()
+  }
+
+  raiseHighWatermark(offset: number): void {
+    if (offset <= this.#highWatermark) return
+    assert(offset <= this.#endOffset, `high watermark ${offset} after the end ${this.#endOffset}`)
+    this.#highWatermark = offset
+    this.emit({ type: 'highWatermark', offset })
+  }
+
+  /** The end of the largest epoch not above `epoch`, as a follower or a candidate snapshot is compared with. */
+  endOffsetForEpoch(epoch: number): EpochEndOffset {
+    const end = this.log.endOffsetOf(epoch)
+    if (end === null) return { epoch: this.#lastEpoch, endOffset: this.#endOffset }
+    const { earliestSnapshot } = this.log
+    if (earliestSnapshot !== null && end.endOffset === earliestSnapshot.endOffset && end.epoch === epoch) {
+      return earliestSnapshot
+    }
+    return end
+  }
+}
