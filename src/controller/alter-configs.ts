@@ -1,0 +1,143 @@
+import { ApiError, ErrorCode } from '#protocol/errors.js'
+import {
+  type Altered,
+  type AlterTarget,
+  alterIncrementally,
+  alterLegacy,
+  type ConfigError,
+  type ConfigOperation,
+  DUPLICATE_RESOURCE,
+  type NamedValue,
+  scopeOfResourceType,
+  unknownResourceType,
+} from '../config/alter.js'
+import type { OptionScope } from '../config/option.js'
+import { ResourceType } from '../metadata/image.js'
+import type { MetadataRecord } from '../metadata/record.js'
+import { isElrEnabled } from './cluster-view.js'
+import {
+  type Command,
+  type ControllerContext,
+  type ItemError,
+  itemError,
+  NO_ERROR,
+  USER_RECORDS_MAX,
+} from './command.js'
+import { topicNameProblem } from './topic-name.js'
+
+/** What both alter requests have in common. */
+interface Resource<Entry> {
+  readonly resourceType: number
+  readonly resourceName: string
+  readonly configs: readonly Entry[]
+}
+
+export interface AlterResponse extends ItemError {
+  readonly resourceType: number
+  readonly resourceName: string
+}
+
+export interface AlterResult {
+  readonly throttleTimeMs: number
+  readonly responses: readonly AlterResponse[]
+}
+
+/** IncrementalAlterConfigs: each resource stands or falls for itself; answers come in the order of the request. */
+export function incrementalAlterConfigs(
+  resources: readonly Resource<ConfigOperation>[],
+  validateOnly: boolean,
+): Command<AlterResult> {
+  return alter(resources, validateOnly, alterIncrementally)
+}
+
+/** AlterConfigs, which replaces all that a resource has. */
+export function legacyAlterConfigs(
+  resources: readonly Resource<NamedValue>[],
+  validateOnly: boolean,
+): Command<AlterResult> {
+  return alter(resources, validateOnly, alterLegacy)
+}
+
+function alter<Entry extends NamedValue>(
+  resources: readonly Resource<Entry>[],
+  validateOnly: boolean,
+  apply: (target: AlterTarget, entries: readonly Entry[]) => Altered,
+): Command<AlterResult> {
+  return context => {
+    const counts = new Map<string, number>()
+    for (const resource of resources) counts.set(keyOf(resource), (counts.get(keyOf(resource)) ?? 0) + 1)
+    const records: MetadataRecord[] = []
+    const responses = resources.map(resource => {
+      const { resourceType, resourceName } = resource
+      const error =
+        counts.get(keyOf(resource)) === 1
+          ? alterOne(context, resource, apply, records)
+          : itemError(ErrorCode.INVALID_REQUEST, DUPLICATE_RESOURCE)
+      return { ...error, resourceType, resourceName }
+    })
+    if (isElrEnabled(context.image)) records.push(...clearElrRecords(records))
+    if (records.length > USER_RECORDS_MAX) {
+      throw new ApiError(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
+    }
+    return { records: validateOnly ? [] : records, response: { throttleTimeMs: 0, responses } }
+  }
+}
+
+function keyOf({ resourceType, resourceName }: Resource<unknown>): string {
+  return `${resourceType}:${resourceName}`
+}
+
+function alterOne<Entry extends NamedValue>(
+  context: ControllerContext,
+  { resourceType, resourceName, configs }: Resource<Entry>,
+  apply: (target: AlterTarget, entries: readonly Entry[]) => Altered,
+  records: MetadataRecord[],
+): ItemError {
+  const { image, config } = context
+  const scope = scopeOfResourceType(resourceType)
+  if (scope === null) return refused(unknownResourceType(resourceType))
+  if (scope === 'topic' && resourceName !== '') {
+    const problem = topicNameProblem(resourceName)
+    if (problem !== null) return itemError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+  }
+  const target: AlterTarget = {
+    scope,
+    // The checks take every broker for the one that answers; another one has made its own before it asked.
+    resourceName: isOtherBroker(context, scope, resourceName) ? String(context.identity.nodeId) : resourceName,
+    current: image.configs.of(resourceType, resourceName),
+    broker: config,
+    eligibleLeaderReplicas: isElrEnabled(image),
+  }
+  const altered = apply(target, configs)
+  if (!altered.ok) return refused(altered.error)
+  if (scope === 'topic' && image.topics.byName(resourceName) === undefined) {
+    return itemError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`)
+  }
+  for (const { name, value } of altered.changes) {
+    records.push({ type: 'ConfigRecord', version: 0, value: { resourceType, resourceName, name, value } })
+  }
+  return NO_ERROR
+}
+
+function refused({ name, message }: ConfigError): ItemError {
+  return itemError(ErrorCode[name], message)
+}
+
+/** A registered broker that is not this node. */
+function isOtherBroker({ image, identity }: ControllerContext, scope: OptionScope, name: string): boolean {
+  if (scope !== 'broker' || !/^\d{1,10}$/.test(name)) return false
+  const id = Number(name)
+  return id !== identity.nodeId && image.cluster.brokers.has(id)
+}
+
+/** Who may lead was reckoned with the old min.insync.replicas: begin anew, for one topic or for all (''). */
+function clearElrRecords(records: readonly MetadataRecord[]): readonly MetadataRecord[] {
+  const topicNames = new Set<string>()
+  for (const record of records) {
+    if (record.type !== 'ConfigRecord' || record.value.name !== 'min.insync.replicas') continue
+    const { resourceType, resourceName } = record.value
+    if (resourceType === ResourceType.TOPIC) topicNames.add(resourceName)
+    else if (resourceType === ResourceType.BROKER && resourceName === '') topicNames.add('')
+  }
+  return [...topicNames].map(topicName => ({ type: 'ClearElrRecord', version: 0, value: { topicName } }))
+}

@@ -1,0 +1,144 @@
+import { ErrorCode } from '#protocol/errors.js'
+import type { BrokerHeartbeatRequest, BrokerHeartbeatResponse } from '#protocol/messages/broker-heartbeat.js'
+import type { BrokerRegistration } from '../metadata/image.js'
+import { metadataAllows } from '../metadata/metadata-version.js'
+import type { MetadataRecord } from '../metadata/record.js'
+import {
+  enterControlledShutdown,
+  fenceBroker,
+  hasLeaderships,
+  leaderAndIsrChanges,
+  registrationChange,
+  unfenceBroker,
+} from './broker-changes.js'
+import type { BrokerSession } from './broker-sessions.js'
+import type { Command, ControllerContext } from './command.js'
+import { checkBrokerEpoch } from './register-broker.js'
+
+/**
+ *   FENCED --wants in, has replayed its registration--> UNFENCED
+ *   UNFENCED --wants to stop, leads--> CONTROLLED_SHUTDOWN --leads nothing, all others have seen it--> SHUTDOWN_NOW
+ *   UNFENCED --wants to stop, leads nothing--> SHUTDOWN_NOW
+ *   UNFENCED --wants out--> FENCED
+ */
+export type BrokerState = 'FENCED' | 'UNFENCED' | 'CONTROLLED_SHUTDOWN' | 'SHUTDOWN_NOW'
+
+/** A broker lives: renews its session, and moves it on to the state that it wants, as soon as that is possible. */
+export function processHeartbeat(request: BrokerHeartbeatRequest): Command<BrokerHeartbeatResponse> {
+  return context => {
+    const { brokerId, brokerEpoch, currentMetadataOffset } = request
+    checkBrokerEpoch(context, brokerId, brokerEpoch)
+    const broker = context.image.cluster.broker(brokerId)!
+    const session = sessionOf(context, broker)
+    const state = stateOf(broker, session)
+    const next = nextState(context, request, session, state)
+    const records = [...transitionRecords(context, broker, state, next), ...directoryRecords(context, broker, request)]
+    if (session.lastContact !== Number.POSITIVE_INFINITY) session.lastContact = context.now
+    session.metadataOffset = currentMetadataOffset
+    if (next === 'FENCED' || next === 'SHUTDOWN_NOW') session.shutdownOffset = -1
+    else if (next === 'CONTROLLED_SHUTDOWN' && session.shutdownOffset < 0) {
+      session.shutdownOffset = context.nextOffset + records.length - 1
+    }
+    return {
+      records,
+      response: {
+        throttleTimeMs: 0,
+        errorCode: ErrorCode.NONE,
+        isCaughtUp: currentMetadataOffset >= session.registrationOffset,
+        isFenced: next === 'FENCED' || next === 'SHUTDOWN_NOW',
+        shouldShutDown: next === 'SHUTDOWN_NOW',
+      },
+    }
+  }
+}
+
+function sessionOf({ sessions, image, now }: ControllerContext, broker: BrokerRegistration): BrokerSession {
+  const session = sessions.get(broker.id)
+  if (session !== undefined && session.epoch === broker.epoch) return session
+  sessions.begin({
+    id: broker.id,
+    epoch: broker.epoch,
+    lastContact: now,
+    metadataOffset: -1,
+    registrationOffset: image.offset,
+    shutdownOffset: -1,
+  })
+  return sessions.get(broker.id)!
+}
+
+function stateOf(broker: BrokerRegistration, session: BrokerSession): BrokerState {
+  if (broker.fenced) return 'FENCED'
+  return session.shutdownOffset >= 0 ? 'CONTROLLED_SHUTDOWN' : 'UNFENCED'
+}
+
+function nextState(
+  context: ControllerContext,
+  request: BrokerHeartbeatRequest,
+  session: BrokerSession,
+  state: BrokerState,
+): BrokerState {
+  const { brokerId, wantFence, wantShutDown, currentMetadataOffset } = request
+  switch (state) {
+    case 'FENCED':
+      if (wantShutDown) return 'SHUTDOWN_NOW'
+      return !wantFence && currentMetadataOffset >= session.registrationOffset ? 'UNFENCED' : 'FENCED'
+    case 'UNFENCED':
+      if (wantFence) return wantShutDown ? 'SHUTDOWN_NOW' : 'FENCED'
+      if (!wantShutDown) return 'UNFENCED'
+      return hasLeaderships(context, brokerId) ? 'CONTROLLED_SHUTDOWN' : 'SHUTDOWN_NOW'
+    default: {
+      if (hasLeaderships(context, brokerId)) return 'CONTROLLED_SHUTDOWN'
+      const othersAt = context.sessions.lowestActiveOffset(context.image)
+      return session.shutdownOffset <= othersAt ? 'SHUTDOWN_NOW' : 'CONTROLLED_SHUTDOWN'
+    }
+  }
+}
+
+function transitionRecords(
+  context: ControllerContext,
+  broker: BrokerRegistration,
+  state: BrokerState,
+  next: BrokerState,
+): readonly MetadataRecord[] {
+  if (state === next) return []
+  switch (next) {
+    case 'UNFENCED':
+      return unfenceBroker(context, broker.id, broker.epoch)
+    case 'CONTROLLED_SHUTDOWN':
+      return enterControlledShutdown(context, broker.id, broker.epoch)
+    default:
+      // A fenced broker that may stop at once has nothing to be taken from.
+      return broker.fenced ? [] : fenceBroker(context, broker.id, broker.epoch)
+  }
+}
+
+/** Directories that failed take their replicas out of ISRs; cordoned ones get no new replicas (KIP-1066). */
+function directoryRecords(
+  context: ControllerContext,
+  broker: BrokerRegistration,
+  { offlineLogDirs, cordonedLogDirs }: BrokerHeartbeatRequest,
+): readonly MetadataRecord[] {
+  const { metadataVersion } = context.image.features
+  const records: MetadataRecord[] = []
+  const ids = { brokerId: broker.id, brokerEpoch: broker.epoch }
+  if (metadataAllows(metadataVersion, 'directoryAssignment') && offlineLogDirs.length > 0) {
+    const failed = broker.directories.filter(directory => offlineLogDirs.includes(directory))
+    if (failed.length > 0) {
+      const isLost = (directory: string | undefined): boolean => directory !== undefined && failed.includes(directory)
+      records.push(
+        ...leaderAndIsrChanges(context, { removed: broker.id }, partition => {
+          if (!partition.isr.includes(broker.id)) return false
+          return isLost(partition.directories[partition.replicas.indexOf(broker.id)])
+        }),
+        registrationChange(2, { ...ids, logDirs: broker.directories.filter(directory => !failed.includes(directory)) }),
+      )
+    }
+  }
+  if (metadataAllows(metadataVersion, 'cordonedDirectories') && cordonedLogDirs !== null) {
+    const cordoned = [...cordonedLogDirs].sort()
+    if (cordoned.join() !== broker.cordonedDirectories.join()) {
+      records.push(registrationChange(3, { ...ids, cordonedLogDirs: cordoned }))
+    }
+  }
+  return records
+}

@@ -1,0 +1,17 @@
+import { AlterConfigs } from '#protocol/messages/alter-configs.js'
+import { legacyAlterConfigs } from '../controller/alter-configs.js'
+import type { ControllerRequests } from '../controller/controller-driver.js'
+import { handler } from './handler.js'
+
+/**
+ * AlterConfigs 0-2.
+ * Behaviour: replaces all dynamic options of topics, brokers, the cluster, groups and client metrics subscriptions; what is
+ *            not named is deleted. Answered by the controller, in force when the answer comes. Each resource stands or
+ *            falls for itself; two entries for one both fall (Kafka never answers then).
+ * Versions:  2 flexible.
+ */
+export const alterConfigs = handler(
+  AlterConfigs,
+  ({ controller }: { readonly controller: ControllerRequests }, { resources, validateOnly }) =>
+    controller.run(legacyAlterConfigs(resources, validateOnly), { untilPublished: true }),
+)

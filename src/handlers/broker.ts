@@ -1,0 +1,62 @@
+/** What is served on the listeners for clients, one line an API. */
+import type { ServicesOf } from '../server/api-table.js'
+import { alterConfigs } from './alter-configs.js'
+import { createPartitions } from './create-partitions.js'
+import { createTopics } from './create-topics.js'
+import { deleteGroups } from './delete-groups.js'
+import { deleteTopics } from './delete-topics.js'
+import { describeCluster } from './describe-cluster.js'
+import { describeConfigs } from './describe-configs.js'
+import { describeGroups } from './describe-groups.js'
+import { describeTopicPartitions } from './describe-topic-partitions.js'
+import { electLeaders } from './elect-leaders.js'
+import { fetch } from './fetch.js'
+import { findCoordinator } from './find-coordinator.js'
+import { heartbeat } from './heartbeat.js'
+import { incrementalAlterConfigs } from './incremental-alter-configs.js'
+import { initProducerId } from './init-producer-id.js'
+import { joinGroup } from './join-group.js'
+import { leaveGroup } from './leave-group.js'
+import { listConfigResources } from './list-config-resources.js'
+import { listGroups } from './list-groups.js'
+import { listPartitionReassignments } from './list-partition-reassignments.js'
+import { metadata } from './metadata.js'
+import { offsetCommit } from './offset-commit.js'
+import { offsetDelete } from './offset-delete.js'
+import { offsetFetch } from './offset-fetch.js'
+import { produce } from './produce.js'
+import { syncGroup } from './sync-group.js'
+import { updateFeatures } from './update-features.js'
+
+export const brokerHandlers = [
+  produce,
+  fetch,
+  metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  describeGroups,
+  listGroups,
+  createTopics,
+  deleteTopics,
+  initProducerId,
+  describeConfigs,
+  alterConfigs,
+  createPartitions,
+  deleteGroups,
+  electLeaders,
+  incrementalAlterConfigs,
+  listPartitionReassignments,
+  offsetDelete,
+  updateFeatures,
+  describeCluster,
+  listConfigResources,
+  describeTopicPartitions,
+] as const
+
+/** What all of them need. */
+export type BrokerServices = ServicesOf<typeof brokerHandlers>

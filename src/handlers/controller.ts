@@ -1,0 +1,24 @@
+/** What is served on the listeners for controllers and admin tools, one line an API. */
+import { alterConfigs } from './alter-configs.js'
+import { createPartitions } from './create-partitions.js'
+import { createTopics } from './create-topics.js'
+import { deleteTopics } from './delete-topics.js'
+import { describeCluster } from './describe-cluster.js'
+import { describeConfigs } from './describe-configs.js'
+import { electLeaders } from './elect-leaders.js'
+import { incrementalAlterConfigs } from './incremental-alter-configs.js'
+import { listPartitionReassignments } from './list-partition-reassignments.js'
+import { updateFeatures } from './update-features.js'
+
+export const controllerHandlers = [
+  createTopics,
+  deleteTopics,
+  describeConfigs,
+  alterConfigs,
+  createPartitions,
+  electLeaders,
+  incrementalAlterConfigs,
+  listPartitionReassignments,
+  updateFeatures,
+  describeCluster,
+] as const
