@@ -1,0 +1,288 @@
+import { ErrorCode } from '#protocol/errors.js'
+import { ZERO_UUID } from '#protocol/schema.js'
+import { LogError } from '#storage/log-error.js'
+import type { RawRequest } from '../handlers/raw-handler.js'
+import type { BufferPool } from '../runtime/buffer-pool.js'
+import type { MemoryBudget } from '../runtime/memory-budget.js'
+import type { ParkingPlace } from '../runtime/parked.js'
+import type { Clock, Logger } from '../runtime/ports.js'
+import { FetchOperation, type FetchOutcome, type FetchParameters } from './fetch-operation.js'
+import type { FetchPartition } from './fetch-partition.js'
+import { locateRecords, partOf, presenceCode, readBound } from './fetch-reading.js'
+import { FetchReply, type RecordPiece } from './fetch-reply.js'
+import { type FetchRequestData, readFetchRequest } from './fetch-request.js'
+import type { FetchContext, FetchSessions } from './fetch-session.js'
+import type { LeaderHint } from './produce-reply.js'
+import { errorCodeOf } from './replication-error.js'
+import { absenceCode, type HostedTopic, type TopicIndex } from './topic-index.js'
+
+const ERROR_CODE_FROM = 7
+const STORAGE_ERROR_FROM = 6
+const CLIENT_METADATA_FROM = 11
+const TOPIC_IDS_FROM = 13
+const LEADER_FROM = 16
+
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+
+/** However short memory is, an answer may have this much. */
+const ANSWER_BYTES_MIN = 65536
+/** Of the memory that is left, one answer may take this part. */
+const BUDGET_SHARE = 0.5
+/** What a waiting fetch keeps in memory for each partition. */
+const PARTITION_BYTES = 300
+
+export interface FetchingOptions {
+  readonly topics: TopicIndex
+  readonly sessions: FetchSessions
+  readonly parking: ParkingPlace
+  readonly pool: BufferPool
+  readonly budget: MemoryBudget
+  readonly clock: Clock
+  readonly logger: Logger
+  /** `fetch.max.bytes`. */
+  readonly maxBytes: () => number
+  readonly leaderHint: (topic: HostedTopic, partition: number, listenerName: string) => LeaderHint | null
+  /** A follower fetched: what it has may be committed now. */
+  readonly onFollowerFetch: (asked: FetchPartition, parameters: FetchParameters) => void
+}
+
+/**
+ * Answers Fetch requests. Records go from the page cache into the buffer of the answer, between the fields that stand
+ * around them, and out with one write; records that have probably left the page cache are read off the event loop. A fetch
+ * without enough to answer waits in the lists of its partitions until they move or its time is up.
+ */
+export class Fetching {
+  readonly parking: ParkingPlace
+  readonly #options: FetchingOptions
+  readonly #onUnexpected = (error: unknown): void => {
+    this.#options.logger.error({ err: error }, 'a fetch failed for no known reason')
+  }
+
+  constructor(options: FetchingOptions) {
+    this.#options = options
+    this.parking = options.parking
+  }
+
+  /** Throws ProtocolError if the request cannot be read. */
+  handle(raw: RawRequest): void {
+    const { topics, sessions, clock } = this.#options
+    const { apiVersion: version } = raw
+    const request = readFetchRequest(raw.buffer, raw.start, raw.end, version, topics)
+    if (request.isolationLevel !== READ_UNCOMMITTED && request.isolationLevel !== READ_COMMITTED) {
+      return this.#refuse(raw, request)
+    }
+    const context = sessions.open(request, version >= TOPIC_IDS_FROM, clock.now())
+    const operation = this.#operation(raw, request, context)
+    this.#readAll(operation)
+    this.#noteFollower(operation)
+    if (this.#mayAnswer(operation, request.maxWaitMs)) return this.#answer(operation)
+    operation.reply = raw.channel.replies.defer('alone', operation.partitions.length * PARTITION_BYTES)
+    if (!operation.park()) this.#answer(operation)
+  }
+
+  /** An isolation level that nobody knows: Kafka fails over it. */
+  #refuse(raw: RawRequest, request: FetchRequestData): void {
+    const partitions = raw.apiVersion >= TOPIC_IDS_FROM ? [] : request.partitions
+    for (const partition of partitions) {
+      partition.fail(ErrorCode.UNKNOWN_SERVER_ERROR)
+      partition.abortedTransactions = []
+    }
+    const { apiVersion: version, correlationId } = raw
+    const head = { version, correlationId, errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, sessionId: 0 }
+    const reply = new FetchReply(this.#options.pool, head, partitions)
+    this.#send(reply, chunks => raw.channel.replies.send(chunks, () => this.#release(reply)))
+  }
+
+  #operation(raw: RawRequest, request: FetchRequestData, context: FetchContext): FetchOperation {
+    const { clock } = this.#options
+    const { replicaId, replicaEpoch, isolationLevel, minBytes, maxBytes } = request
+    const bytesMax = Math.min(maxBytes, this.#options.maxBytes())
+    const parameters: FetchParameters = {
+      replicaId,
+      replicaEpoch,
+      isReadCommitted: isolationLevel === READ_COMMITTED && replicaId === -1,
+      onlyLeader: replicaId >= 0 || (replicaId === -1 && raw.apiVersion < CLIENT_METADATA_FROM),
+      minBytes: Math.min(minBytes, bytesMax),
+      maxBytes: bytesMax,
+    }
+    const known: FetchPartition[] = []
+    const unknown: FetchPartition[] = []
+    if (context.kind !== 'error') {
+      for (const partition of context.partitions) this.#sort(partition, known, unknown)
+    }
+    const deadline = clock.now() + request.maxWaitMs
+    const wire = { version: raw.apiVersion, correlationId: raw.correlationId, deadline }
+    return new FetchOperation(this, raw.channel, wire, parameters, context, known, unknown)
+  }
+
+  #sort(partition: FetchPartition, known: FetchPartition[], unknown: FetchPartition[]): void {
+    this.#lookUp(partition)
+    const code = presenceCode(partition)
+    if (code === ErrorCode.NONE) {
+      known.push(partition)
+      return
+    }
+    partition.fail(code)
+    // As Kafka answers for what it does not find.
+    partition.abortedTransactions = []
+    unknown.push(partition)
+  }
+
+  /** A session may outlive a topic, and may name one before it is there. */
+  #lookUp(partition: FetchPartition): void {
+    if (partition.topic !== undefined && !partition.topic.isGone) return
+    const { topics } = this.#options
+    const byId = partition.topicId !== ZERO_UUID || partition.topicName === ''
+    partition.topic = byId ? topics.byId(partition.topicId) : topics.byName(partition.topicName)
+    if (byId) partition.topicName = partition.topic?.name ?? ''
+  }
+
+  /** Finds for each partition what there is, in their order, as long as there is room. */
+  #readAll(operation: FetchOperation): void {
+    const { budget } = this.#options
+    const { parameters } = operation
+    let left = Math.min(parameters.maxBytes, Math.max(ANSWER_BYTES_MIN, Math.floor(budget.left * BUDGET_SHARE)))
+    let minOneBatch = true
+    for (const asked of operation.partitions) {
+      this.#lookUp(asked)
+      const partition = asked.topic?.hosted[asked.index]
+      if (partition === undefined) {
+        asked.fail(asked.topic === undefined ? presenceCode(asked) : absenceCode(asked.topic, asked.index))
+      } else {
+        locateRecords(asked, partition, parameters, Math.max(0, left), minOneBatch, this.#onUnexpected)
+      }
+      if (asked.bytes > 0) minOneBatch = false
+      left -= asked.bytes
+      if (asked.errorCode !== ErrorCode.NONE) this.#explain(operation, asked)
+    }
+  }
+
+  /** Names the leader where that helps, and the error by the name that old clients know. */
+  #explain(operation: FetchOperation, asked: FetchPartition): void {
+    const { version, channel } = operation
+    const code = asked.errorCode
+    if (code === ErrorCode.KAFKA_STORAGE_ERROR && version < STORAGE_ERROR_FROM) {
+      asked.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    if (version < LEADER_FROM || asked.topic === undefined) return
+    if (code === ErrorCode.NOT_LEADER_OR_FOLLOWER || code === ErrorCode.FENCED_LEADER_EPOCH) {
+      asked.hint = this.#options.leaderHint(asked.topic, asked.index, channel.listenerName)
+    }
+  }
+
+  #noteFollower({ partitions, parameters }: FetchOperation): void {
+    if (parameters.replicaId < 0) return
+    for (const asked of partitions) {
+      if (asked.errorCode === ErrorCode.NONE && asked.divergingEpoch === -1) {
+        this.#options.onFollowerFetch(asked, parameters)
+      }
+    }
+  }
+
+  #mayAnswer(operation: FetchOperation, maxWaitMs: number): boolean {
+    const { partitions, parameters } = operation
+    if (maxWaitMs <= 0 || partitions.length === 0 || operation.hasNews) return true
+    return totalBytes(partitions) >= parameters.minBytes
+  }
+
+  /** Bytes that could be answered with now. */
+  bytesReadable({ partitions, parameters }: FetchOperation): number {
+    let bytes = 0
+    for (const asked of partitions) {
+      const partition = asked.topic?.hosted[asked.index]
+      if (partition === undefined || partition.isOffline || readBound(partition, parameters) <= asked.fetchOffset) continue
+      locateRecords(asked, partition, parameters, asked.maxBytes, true, this.#onUnexpected)
+      bytes += Math.min(asked.bytes, asked.maxBytes)
+    }
+    return bytes
+  }
+
+  /** A fetch that waited is answered with what there is. */
+  complete(operation: FetchOperation): void {
+    this.#readAll(operation)
+    this.#answer(operation)
+  }
+
+  #answer(operation: FetchOperation): void {
+    const { version, correlationId } = operation
+    const { answered, sessionId, errorCode } = (operation.outcome ??= this.#outcome(operation))
+    // Before sessions there was no place for a code at the top, and there were no errors that need one.
+    const head = { version, correlationId, errorCode: version >= ERROR_CODE_FROM ? errorCode : 0, sessionId }
+    const reply = new FetchReply(this.#options.pool, head, errorCode === ErrorCode.NONE ? answered : [])
+    this.#options.budget.take(reply.bufferBytes)
+    if (reply.pieces.some(({ partition }) => !partition.location!.isRecent)) {
+      this.#readCold(operation, reply)
+      return
+    }
+    try {
+      for (const piece of reply.pieces) readPiece(piece)
+    } catch (error) {
+      this.#release(reply)
+      this.#answerWithout(operation, error)
+      return
+    }
+    this.#sendReply(operation, reply)
+  }
+
+  #outcome({ partitions, unknown, context }: FetchOperation): FetchOutcome {
+    const answered = [...partitions, ...unknown]
+    return { answered, ...this.#options.sessions.close(context, answered, this.#options.clock.now()) }
+  }
+
+  /** Reads off the event loop, one piece after the other. */
+  #readCold(operation: FetchOperation, reply: FetchReply): void {
+    operation.reply ??= operation.channel.replies.defer('alone', 0)
+    readPiecesAsync(reply.pieces).then(
+      () => this.#sendReply(operation, reply),
+      error => {
+        this.#release(reply)
+        this.#answerWithout(operation, error)
+      },
+    )
+  }
+
+  /**
+   * What was located cannot be read: its segment was removed meanwhile, or the disk failed. The client will ask again.
+   */
+  #answerWithout(operation: FetchOperation, error: unknown): void {
+    if (!(error instanceof LogError)) this.#options.logger.error({ err: error }, 'reading records failed')
+    const code = errorCodeOf(error)
+    for (const asked of operation.partitions) if (asked.bytes > 0) asked.fail(code)
+    this.#answer(operation)
+  }
+
+  #sendReply(operation: FetchOperation, reply: FetchReply): void {
+    const release = (): void => this.#release(reply)
+    if (operation.reply !== null) operation.reply.send(reply.frames(), release)
+    else operation.channel.replies.send(reply.frames(), release)
+  }
+
+  #send(reply: FetchReply, send: (chunks: readonly Uint8Array[]) => void): void {
+    this.#options.budget.take(reply.bufferBytes)
+    send(reply.frames())
+  }
+
+  #release(reply: FetchReply): void {
+    this.#options.budget.give(reply.bufferBytes)
+    reply.release()
+  }
+}
+
+function totalBytes(partitions: readonly FetchPartition[]): number {
+  let bytes = 0
+  for (const { bytes: each } of partitions) bytes += each
+  return bytes
+}
+
+function readPiece({ partition, from, length, target, at }: RecordPiece): void {
+  const read = partition.log!.readInto(partOf(partition.location!, from, length), target, at)
+  if (read !== length) throw new LogError('KAFKA_STORAGE_ERROR', `${length} bytes were to be read, there were ${read}`)
+}
+
+async function readPiecesAsync(pieces: readonly RecordPiece[]): Promise<void> {
+  for (const { partition, from, length, target, at } of pieces) {
+    const read = await partition.log!.readIntoAsync(partOf(partition.location!, from, length), target, at)
+    if (read !== length) throw new LogError('KAFKA_STORAGE_ERROR', `${length} bytes were to be read, there were ${read}`)
+  }
+}

@@ -1,0 +1,187 @@
+import type { PartitionLog } from '#storage/log.js'
+import type { LogDirectory } from '#storage/log-directory.js'
+import { LogError } from '#storage/log-error.js'
+import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import type { Partition } from './partition.js'
+
+/** How much is copied at a time, and how long others wait at most while a copy goes on. */
+const CHUNK_BYTES = 1048576
+const SECOND_MS = 1000
+
+export interface FutureReplicasOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** `replica.alter.log.dirs.io.max.bytes.per.second`; Infinity for no limit. */
+  readonly bytesPerSecondMax: () => number
+  /** The copy took the place of the log. */
+  readonly onPromoted: (partition: Partition, from: LogDirectory) => void
+}
+
+/**
+ * Moves replicas between log directories (AlterReplicaLogDirs): a copy, `topic-0.<uuid>-future`, is made in the other
+ * directory beside the log, which goes on being written; when it has all that the log has, it takes its place.
+ *
+ *   log     |============>            goes on
+ *   future  |======>                  catches up, a piece at a time, then is the log
+ */
+export class FutureReplicas {
+  readonly #options: FutureReplicasOptions
+  readonly #queue: Partition[] = []
+  #isRunning = false
+  #isClosed = false
+  /** The limit counts bytes of the present second. */
+  #second: Millis = 0
+  #bytesInSecond = 0
+
+  constructor(options: FutureReplicasOptions) {
+    this.#options = options
+  }
+
+  /** Begins to move a replica, or turns to another directory. Throws LogError if the copy cannot be made. */
+  move(partition: Partition, directory: LogDirectory): void {
+    if (partition.future?.directory === directory) return
+    if (partition.future !== null) this.cancel(partition)
+    if (partition.directory === directory) return
+    const { topic, index, config } = partition
+    const nowMs = this.#options.clock.wallTime()
+    const log = directory.create({
+      topic: topic.name,
+      partition: index,
+      topicId: topic.id,
+      config,
+      nowMs,
+      isFuture: true,
+    })
+    this.resume(partition, directory, log)
+  }
+
+  /** Goes on with a copy that was begun, perhaps before a restart. */
+  resume(partition: Partition, directory: LogDirectory, log: PartitionLog): void {
+    partition.future = { log, directory }
+    this.#queue.push(partition)
+    this.#run()
+  }
+
+  /** Gives up a copy. */
+  cancel(partition: Partition): void {
+    const { future } = partition
+    if (future === null) return
+    partition.future = null
+    if (future.directory.offline === null) future.directory.deleteLog(future.log, this.#options.clock.wallTime())
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #run(): void {
+    if (this.#isRunning || this.#isClosed) return
+    this.#isRunning = true
+    this.#options.clock.soon(() => this.#step())
+  }
+
+  /** One piece of the first in line. */
+  #step(): void {
+    if (this.#isClosed) return
+    const partition = this.#queue[0]
+    if (partition === undefined) {
+      this.#isRunning = false
+      return
+    }
+    let isDone = true
+    try {
+      isDone = this.#advance(partition)
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error
+      this.#options.logger.error({ err: error, partition: partition.name }, 'a replica could not be moved')
+      partition.future = null
+    }
+    if (isDone) this.#queue.shift()
+    this.#next()
+  }
+
+  #next(): void {
+    const { clock, bytesPerSecondMax } = this.#options
+    const now = clock.now()
+    if (now - this.#second >= SECOND_MS) {
+      this.#second = now
+      this.#bytesInSecond = 0
+    }
+    if (this.#bytesInSecond < bytesPerSecondMax()) clock.soon(() => this.#step())
+    else clock.at(this.#second + SECOND_MS, () => this.#step())
+  }
+
+  /** Whether there is nothing more to copy. */
+  #advance(partition: Partition): boolean {
+    const { future } = partition
+    if (future === null || partition.isGone || partition.isOffline || future.directory.offline !== null) return true
+    const { log } = partition
+    log.writeGathered()
+    const start = log.logStartOffset
+    if (future.log.logEndOffset < start) future.log.truncateFullyAndStartAt(start)
+    else if (future.log.logEndOffset > log.logEndOffset) future.log.truncateTo(log.logEndOffset)
+    if (future.log.logEndOffset < log.logEndOffset) {
+      this.#copy(log, future.log)
+      return false
+    }
+    this.#finish(partition, future)
+    return true
+  }
+
+  #copy(from: PartitionLog, to: PartitionLog): void {
+    const read = from.read(to.logEndOffset, CHUNK_BYTES, from.logEndOffset, true)
+    if (read === null) throw new LogError('CORRUPT_MESSAGE', `${from.directoryPath} has nothing at ${to.logEndOffset}`)
+    // The log may start within a batch; a copy that has nothing yet starts with the batch.
+    if (read.firstBatchOffset < to.logEndOffset) to.truncateFullyAndStartAt(read.firstBatchOffset)
+    const end = wholeBatches(read.buffer)
+    const options = { leaderEpoch: EVERY_EPOCH, nowMs: this.#options.clock.wallTime(), origin: 'replication' } as const
+    to.append(read.buffer, 0, end, options)
+    this.#bytesInSecond += end
+  }
+
+  /** The copy has everything: it takes the place of the log once it is on the device, if nothing was added meanwhile. */
+  #finish(partition: Partition, future: Future): void {
+    const { logger } = this.#options
+    future.log.sync().then(
+      () => {
+        if (partition.future !== future || partition.isGone || partition.isOffline || this.#isClosed) return
+        try {
+          partition.log.writeGathered()
+          if (future.log.logEndOffset === partition.log.logEndOffset) return this.#promote(partition, future)
+          this.#queue.push(partition)
+          this.#run()
+        } catch (error) {
+          if (!(error instanceof LogError)) throw error
+          logger.error({ err: error, partition: partition.name }, 'a replica could not be moved')
+        }
+      },
+      error => logger.error({ err: error, partition: partition.name }, 'a replica could not be moved'),
+    )
+  }
+
+  #promote(partition: Partition, future: Future): void {
+    const { log: old, directory: from } = partition
+    const nowMs = this.#options.clock.wallTime()
+    if (future.log.logStartOffset < old.logStartOffset) future.log.advanceStart(old.logStartOffset)
+    future.directory.promoteFuture(future.log, nowMs)
+    partition.replaceLog(future.log, future.directory)
+    from.deleteLog(old, nowMs)
+    this.#options.onPromoted(partition, from)
+  }
+}
+
+type Future = NonNullable<Partition['future']>
+
+/** Batches of any epoch are copied. */
+const EVERY_EPOCH = 0x7fffffff
+
+/** The bytes of the whole batches at the beginning of `buffer`. */
+function wholeBatches(buffer: Buffer): number {
+  let at = 0
+  while (at + 12 <= buffer.length) {
+    const size = buffer.readInt32BE(at + 8) + 12
+    if (at + size > buffer.length) break
+    at += size
+  }
+  return at
+}

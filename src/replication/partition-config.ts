@@ -1,0 +1,40 @@
+import type { AppendPolicy } from '#protocol/records/validate.js'
+import type { LogConfig } from '#storage/log-config.js'
+
+/** The options of a topic that its partitions act on. */
+export interface PartitionConfig extends LogConfig {
+  readonly minInsyncReplicas: number
+  readonly maxDecompressedMessageBytes: number
+}
+
+/** What a compressed batch as a whole may inflate to: it is inflated in one piece to be checked. */
+const INFLATED_BYTES_MAX = 128 * 1048576
+
+/** What the validator of records reads of the options of a topic. */
+export function appendPolicyOf(config: PartitionConfig): AppendPolicy {
+  const { compressionType } = config
+  return {
+    messageBytesMax: config.maxMessageBytes,
+    timestampType: config.messageTimestampType,
+    timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
+    timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
+    isCompacted: config.cleanupPolicy.compact,
+    compression: compressionType === 'uncompressed' ? 'none' : compressionType,
+    compressionLevel: compressionLevelOf(config),
+    recordBytesMax: config.maxDecompressedMessageBytes,
+    inflatedBytesMax: INFLATED_BYTES_MAX,
+  }
+}
+
+function compressionLevelOf(config: PartitionConfig): number | undefined {
+  switch (config.compressionType) {
+    case 'gzip':
+      return config.compressionGzipLevel
+    case 'lz4':
+      return config.compressionLz4Level
+    case 'zstd':
+      return config.compressionZstdLevel
+    default:
+      return undefined
+  }
+}

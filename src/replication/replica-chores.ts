@@ -1,0 +1,92 @@
+import type { Logger } from '../runtime/ports.js'
+import type { Housekeeping } from './housekeeping.js'
+import type { Partition } from './partition.js'
+import type { ReplicaManager, ReplicationConfig } from './replica-manager.js'
+
+/** How often files whose time has come are removed, and `flush.ms` is looked at. */
+const SECOND_MS = 1000
+
+/** What the replicas of a broker need now and then. */
+export function addChores(
+  housekeeping: Housekeeping,
+  replicas: ReplicaManager,
+  options: { readonly config: ReplicationConfig; readonly logger: Logger },
+): void {
+  const { config, logger } = options
+  housekeeping.add({
+    name: 'the removal of old segments',
+    intervalMs: () => config.retentionCheckMs,
+    run: () => removeOldSegments(replicas, logger),
+  })
+  housekeeping.add({
+    name: 'the checkpoint of recovery points',
+    intervalMs: () => config.checkpointMs,
+    run: () => {
+      for (const directory of replicas.directories) if (directory.offline === null) directory.checkpoint()
+    },
+  })
+  housekeeping.add({
+    name: 'the checkpoint of high watermarks',
+    intervalMs: () => config.highWatermarkCheckpointMs,
+    run: () => replicas.checkpointHighWatermarks(),
+  })
+  housekeeping.add({
+    name: 'the expiry of producers',
+    intervalMs: () => config.producerExpirationCheckMs,
+    run: () => expireProducers(replicas, config),
+  })
+  housekeeping.add({
+    name: 'the flushing of logs',
+    intervalMs: () => SECOND_MS,
+    run: () => flushDue(replicas),
+  })
+  housekeeping.add({
+    name: 'the removal of deleted files',
+    intervalMs: () => SECOND_MS,
+    run: () => {
+      const now = replicas.wallTime()
+      for (const directory of replicas.directories) {
+        if (directory.offline !== null || directory.nextRemovalDueMs > now) continue
+        directory.removeDue(now).catch(error => {
+          logger.debug({ err: error }, 'deleted files could not be removed')
+        })
+      }
+    },
+  })
+}
+
+function* removeOldSegments(replicas: ReplicaManager, logger: Logger): Generator<void, void, void> {
+  for (const partition of live(replicas)) {
+    const removed = partition.log.deleteOldSegments(replicas.wallTime(), partition.highWatermark)
+    if (removed.length > 0) {
+      const bytes = removed.reduce((sum, segment) => sum + segment.bytes, 0)
+      const { logStartOffset } = partition.log
+      logger.debug({ partition: partition.name, segments: removed.length, bytes, logStartOffset }, 'removed old segments')
+    }
+    yield
+  }
+}
+
+function* expireProducers(replicas: ReplicaManager, config: ReplicationConfig): Generator<void, void, void> {
+  for (const partition of live(replicas)) {
+    partition.log.expireProducers(replicas.wallTime(), config.producerExpirationMs)
+    yield
+  }
+}
+
+function* flushDue(replicas: ReplicaManager): Generator<void, void, void> {
+  for (const partition of live(replicas)) {
+    if (partition.config.flushMs === Infinity) continue
+    if (partition.log.nextFlushDueMs <= replicas.wallTime()) {
+      partition.log.sync().catch(error => replicas.onSyncFailure(partition, error))
+    }
+    yield
+  }
+}
+
+/** The replicas of this moment, as long as they are here and online. */
+function* live(replicas: ReplicaManager): Generator<Partition, void, void> {
+  for (const partition of [...replicas.partitions()]) {
+    if (!partition.isGone && !partition.isOffline) yield partition
+  }
+}

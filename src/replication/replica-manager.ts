@@ -1,0 +1,489 @@
+import { ErrorCode } from '#protocol/errors.js'
+import type { PartitionLog } from '#storage/log.js'
+import type { LogDirectory } from '#storage/log-directory.js'
+import { LogError } from '#storage/log-error.js'
+import type { MetadataDelta, MetadataSubscriber, TopicChange } from '../metadata/delta.js'
+import { DirectoryId } from '../metadata/directory-id.js'
+import { type MetadataImage, type PartitionImage, ResourceType } from '../metadata/image.js'
+import type { BufferPool } from '../runtime/buffer-pool.js'
+import type { MemoryBudget } from '../runtime/memory-budget.js'
+import { ParkingPlace } from '../runtime/parked.js'
+import type { Clock, Logger, Millis, Random } from '../runtime/ports.js'
+import type { Turn } from '../runtime/turn.js'
+import { DelayedDeletions } from './delayed-deletions.js'
+import type { FetchParameters } from './fetch-operation.js'
+import type { FetchPartition } from './fetch-partition.js'
+import { FetchSessions } from './fetch-session.js'
+import { Fetching } from './fetching.js'
+import { FutureReplicas } from './future-replicas.js'
+import { GatheredAppends } from './gathered-appends.js'
+import { Housekeeping } from './housekeeping.js'
+import { Partition, type PartitionHost } from './partition.js'
+import type { PartitionConfig } from './partition-config.js'
+import type { LeaderHint } from './produce-reply.js'
+import { Producing, type TransactionVerifier } from './producing.js'
+import { apiError } from './replication-error.js'
+import { addChores } from './replica-chores.js'
+import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
+
+/** Options of the broker that act here; getters, because some are dynamic. */
+export interface ReplicationConfig {
+  /** `fetch.max.bytes`. */
+  readonly fetchMaxBytes: number
+  /** `max.incremental.fetch.session.cache.slots`. */
+  readonly fetchSessionSlots: number
+  /** `replica.lag.time.max.ms`. */
+  readonly replicaLagMsMax: Millis
+  /** `log.retention.check.interval.ms`. */
+  readonly retentionCheckMs: Millis
+  /** `log.flush.offset.checkpoint.interval.ms`, `log.flush.start.offset.checkpoint.interval.ms`: the lesser. */
+  readonly checkpointMs: Millis
+  /** `replica.high.watermark.checkpoint.interval.ms`. */
+  readonly highWatermarkCheckpointMs: Millis
+  /** `producer.id.expiration.ms` and `producer.id.expiration.check.interval.ms`. */
+  readonly producerExpirationMs: Millis
+  readonly producerExpirationCheckMs: Millis
+  /** `replica.alter.log.dirs.io.max.bytes.per.second`; Infinity for no limit. */
+  readonly moveBytesPerSecondMax: number
+}
+
+export interface ReplicaManagerOptions {
+  readonly nodeId: number
+  /** The log directories of the broker, loaded; offline ones included. */
+  readonly directories: readonly LogDirectory[]
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly random: Random
+  readonly turn: Turn
+  readonly pool: BufferPool
+  readonly budget: MemoryBudget
+  readonly config: ReplicationConfig
+  /** The options of a topic as they are now. */
+  readonly configOf: (topic: string) => PartitionConfig
+  /** Transactions; null while they have no engine. */
+  readonly verifier?: TransactionVerifier | null
+  /** A replica has its log in another directory than the metadata says (AssignReplicasToDirs). */
+  readonly onDirectoryAssigned?: (topicId: string, partition: number, directoryId: string) => void
+  /** This broker began to lead a partition, in a new epoch perhaps, or stopped. Called when that is done. */
+  readonly onLeadership?: (partition: Partition, isLeader: boolean) => void
+}
+
+/** Requests that may wait: fetches, produces, deletions of records. */
+const PARKED_MAX = 200_000
+
+/**
+ * The replicas of this broker: made, moved and removed as the metadata says, written to and read from by the handlers.
+ *
+ *   metadata -> onMetadata -> Partition (leader, follower) -> PartitionLog in a LogDirectory
+ *   Produce  -> producing  -> Partition.appendFromClient   -> appends.write at the end of the turn
+ *   Fetch    -> fetching   -> the log, or a place in the partition's list of those that wait
+ */
+export class ReplicaManager implements MetadataSubscriber, PartitionHost {
+  readonly name = 'replicas'
+  readonly nodeId: number
+  readonly topics = new TopicIndex()
+  readonly parking: ParkingPlace
+  readonly sessions: FetchSessions
+  readonly appends: GatheredAppends
+  readonly producing: Producing
+  readonly fetching: Fetching
+  readonly housekeeping: Housekeeping
+  readonly #options: ReplicaManagerOptions
+  #image: MetadataImage | null = null
+  #waking: Partition[] = []
+  /** Directories whose high watermarks are not all in the checkpoint. */
+  readonly #moved: Partition[] = []
+  readonly futures: FutureReplicas
+  readonly #deletions: DelayedDeletions
+  readonly #replicaCounts = new Map<LogDirectory, number>()
+
+  constructor(options: ReplicaManagerOptions) {
+    this.#options = options
+    this.nodeId = options.nodeId
+    const { clock, logger, turn, pool, budget, config } = options
+    this.parking = new ParkingPlace(clock, PARKED_MAX)
+    this.#deletions = new DelayedDeletions(this.parking)
+    this.sessions = new FetchSessions(config.fetchSessionSlots, options.random)
+    this.appends = new GatheredAppends((partition, error) => this.#onWriteFailure(partition, error))
+    const leaderHint = (topic: HostedTopic, partition: number, listenerName: string): LeaderHint | null =>
+      this.leaderHint(topic, partition, listenerName)
+    this.producing = new Producing({
+      topics: this.topics,
+      appends: this.appends,
+      parking: this.parking,
+      clock,
+      logger,
+      leaderHint,
+      verifier: options.verifier ?? null,
+    })
+    this.fetching = new Fetching({
+      topics: this.topics,
+      sessions: this.sessions,
+      parking: this.parking,
+      pool,
+      budget,
+      clock,
+      logger,
+      maxBytes: () => config.fetchMaxBytes,
+      leaderHint,
+      onFollowerFetch: (asked, parameters) => this.#onFollowerFetch(asked, parameters),
+    })
+    this.housekeeping = new Housekeeping(clock, logger)
+    this.futures = new FutureReplicas({
+      clock,
+      logger,
+      bytesPerSecondMax: () => config.moveBytesPerSecondMax,
+      onPromoted: (partition, from) => this.#onPromoted(partition, from),
+    })
+    turn.add('write', () => this.appends.write())
+    turn.add('wake', () => this.#wake())
+  }
+
+  /** Begins with what is done now and then. After the first metadata. */
+  startHousekeeping(): void {
+    addChores(this.housekeeping, this, this.#options)
+  }
+
+  get directories(): readonly LogDirectory[] {
+    return this.#options.directories
+  }
+
+  get replicaLagMsMax(): Millis {
+    return this.#options.config.replicaLagMsMax
+  }
+
+  now(): Millis {
+    return this.#options.clock.now()
+  }
+
+  wallTime(): Millis {
+    return this.#options.clock.wallTime()
+  }
+
+  /** All replicas here. */
+  *partitions(): Generator<Partition, void, void> {
+    for (const topic of this.topics.all()) {
+      for (const partition of topic.hosted) if (partition !== undefined) yield partition
+    }
+  }
+
+  /** The replica here, by topic name; throws ApiError with the code of a partition that is not here. */
+  partitionOf(topicName: string, index: number): Partition {
+    const topic = this.topics.byName(topicName)
+    if (topic === undefined) throw apiError('UNKNOWN_TOPIC_OR_PARTITION')
+    const partition = topic.hosted[index]
+    if (partition !== undefined) return partition
+    throw codeError(absenceCode(topic, index))
+  }
+
+  /** Who leads a partition, and where clients of a listener reach it. */
+  leaderHint(topic: HostedTopic, index: number, listenerName: string): LeaderHint | null {
+    const image = this.#image
+    const partition = image?.topics.partitionById(topic.id, index)
+    if (image === null || partition === undefined) return null
+    const { leader, leaderEpoch } = partition
+    const broker = image.cluster.broker(leader)
+    const endpoint = broker?.fenced === false ? broker.endpoints.find(({ name }) => name === listenerName) : undefined
+    return {
+      leaderId: leader,
+      leaderEpoch,
+      endpoint: endpoint === undefined ? null : { host: endpoint.host, port: endpoint.port, rack: broker!.rack },
+    }
+  }
+
+  onMetadata(delta: MetadataDelta, image: MetadataImage): void {
+    const isFirst = this.#image === null
+    this.#image = image
+    if (isFirst) this.#setStraysAside(image)
+    for (const change of delta.topics.values()) if (change.after === null) this.#removeTopic(change)
+    for (const change of delta.topics.values()) if (change.after !== null) this.#changeTopic(change)
+    this.#changeConfigs(delta)
+    if (isFirst) for (const directory of this.#online()) this.#guard(() => directory.checkpoint())
+  }
+
+  /** Logs that the metadata knows nothing of, or gives to others: they are left on the disk under another name. */
+  #setStraysAside(image: MetadataImage): void {
+    for (const directory of this.#online()) {
+      for (const log of [...directory.logs()]) {
+        const topic = image.topics.byName(log.topic)
+        const partition = topic?.partitions[log.partition]
+        if (topic?.id === log.topicId && partition?.replicas.includes(this.nodeId) === true) continue
+        this.#options.logger.warn({ folder: log.directoryPath }, 'a partition that the metadata does not place here was set aside')
+        this.#guard(() => directory.markStray(log, this.wallTime()))
+      }
+    }
+  }
+
+  #removeTopic(change: TopicChange): void {
+    const topic = this.topics.byId(change.id)
+    if (topic === undefined) return
+    this.topics.remove(topic)
+    for (const partition of topic.hosted) if (partition !== undefined) this.#removeReplica(partition)
+  }
+
+  #removeReplica(partition: Partition): void {
+    const led = partition.isLeader
+    partition.goAway()
+    partition.topic.hosted[partition.index] = undefined
+    this.#count(partition.directory, -1)
+    if (led) this.#options.onLeadership?.(partition, false)
+    for (const { log, directory } of [partition, ...(partition.future === null ? [] : [partition.future])]) {
+      if (directory.offline === null) this.#guard(() => directory.deleteLog(log, this.wallTime()))
+    }
+  }
+
+  #changeTopic({ name, id, partitions, after }: TopicChange): void {
+    const count = after!.partitions.length
+    const topic = this.topics.byId(id) ?? this.topics.add(name, id, count)
+    topic.partitionCount = count
+    const config = this.#options.configOf(name)
+    for (const index of partitions) this.#changePartition(topic, index, after!.partitions[index]!, config)
+  }
+
+  #changePartition(topic: HostedTopic, index: number, image: PartitionImage, config: PartitionConfig): void {
+    const known = topic.hosted[index]
+    const isHere = image.replicas.includes(this.nodeId)
+    if (!isHere) {
+      topic.offline.delete(index)
+      if (known !== undefined) this.#removeReplica(known)
+      return
+    }
+    const partition = known ?? this.#createReplica(topic, index, image, config)
+    if (partition === null) {
+      topic.offline.add(index)
+      return
+    }
+    const wasLeader = partition.isLeader
+    const epoch = partition.leaderEpoch
+    partition.apply(image)
+    const changed = wasLeader !== partition.isLeader || (partition.isLeader && epoch !== partition.leaderEpoch)
+    if (changed) this.#options.onLeadership?.(partition, partition.isLeader)
+  }
+
+  /** Null: the directory that it belongs to is offline. */
+  #createReplica(topic: HostedTopic, index: number, image: PartitionImage, config: PartitionConfig): Partition | null {
+    const assigned = image.directories[image.replicas.indexOf(this.nodeId)] ?? DirectoryId.UNASSIGNED
+    try {
+      const directory = this.#directoryFor(topic, index, assigned)
+      if (directory === null) return null
+      const log = directory.create({ topic: topic.name, partition: index, topicId: topic.id, config, nowMs: this.wallTime() })
+      if (log.config !== config) log.updateConfig(config)
+      const highWatermark = directory.checkpointedHighWatermarks.get(`${topic.name}-${index}`) ?? 0
+      const partition = new Partition(this, topic, index, { log, directory, highWatermark }, config)
+      topic.hosted[index] = partition
+      this.#count(directory, 1)
+      this.#resumeFuture(partition)
+      const directoryId = directory.metaProperties?.directoryId ?? null
+      if (directoryId !== null && directoryId !== assigned) {
+        this.#options.onDirectoryAssigned?.(topic.id, index, directoryId)
+      }
+      return partition
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error
+      this.#options.logger.error({ err: error, topic: topic.name, partition: index }, 'a partition cannot be created')
+      return null
+    }
+  }
+
+  /** Where the log is; else where the metadata wants it; else the directory with the fewest. */
+  #directoryFor(topic: HostedTopic, index: number, assigned: string): LogDirectory | null {
+    const online = this.#online()
+    const holders = online.filter(directory => directory.get(topic.name, index) !== undefined)
+    if (holders.length > 0) return this.#onlyHolder(holders, topic, index, assigned)
+    const wanted = this.directories.find(({ metaProperties }) => metaProperties?.directoryId === assigned)
+    if (wanted !== undefined) return wanted.offline === null ? wanted : null
+    if (assigned === DirectoryId.LOST) return null
+    let best: LogDirectory | null = null
+    for (const directory of online) {
+      if (best === null || this.replicaCount(directory) < this.replicaCount(best)) best = directory
+    }
+    return best
+  }
+
+  /** A move between directories that was broken off at its end leaves two logs: the one that the metadata names is kept. */
+  #onlyHolder(holders: readonly LogDirectory[], topic: HostedTopic, index: number, assigned: string): LogDirectory {
+    const kept = holders.find(({ metaProperties }) => metaProperties?.directoryId === assigned) ?? holders[0]!
+    for (const directory of holders) {
+      if (directory === kept) continue
+      const log = directory.get(topic.name, index)!
+      this.#options.logger.warn({ folder: log.directoryPath }, 'a second log of the same partition was set aside')
+      this.#guard(() => directory.markStray(log, this.wallTime()))
+    }
+    return kept
+  }
+
+  /** Goes on with a copy in another directory that was begun before a restart. */
+  #resumeFuture(partition: Partition): void {
+    for (const directory of this.#online()) {
+      const log = directory.getFuture(partition.topic.name, partition.index)
+      if (log === undefined || partition.future !== null) continue
+      if (directory === partition.directory || log.topicId !== partition.topic.id) {
+        this.#guard(() => directory.deleteLog(log, this.wallTime()))
+      } else this.futures.resume(partition, directory, log)
+    }
+  }
+
+  /** A replica has moved to another directory. */
+  #onPromoted(partition: Partition, from: LogDirectory): void {
+    this.#count(from, -1)
+    this.#count(partition.directory, 1)
+    const directoryId = partition.directory.metaProperties?.directoryId ?? null
+    if (directoryId !== null) this.#options.onDirectoryAssigned?.(partition.topic.id, partition.index, directoryId)
+    if (!partition.isMoved) this.markMoved(partition)
+    this.#options.logger.info({ partition: partition.name, directory: partition.directory.path }, 'a replica has moved')
+  }
+
+  replicaCount(directory: LogDirectory): number {
+    return this.#replicaCounts.get(directory) ?? 0
+  }
+
+  #count(directory: LogDirectory, change: number): void {
+    this.#replicaCounts.set(directory, this.replicaCount(directory) + change)
+  }
+
+  #online(): LogDirectory[] {
+    return this.directories.filter(directory => directory.offline === null)
+  }
+
+  #changeConfigs({ configs }: MetadataDelta): void {
+    const brokers = configs.some(({ type }) => type === ResourceType.BROKER)
+    if (brokers) {
+      for (const topic of this.topics.all()) this.#updateConfig(topic)
+      return
+    }
+    for (const { type, name } of configs) {
+      const topic = type === ResourceType.TOPIC ? this.topics.byName(name) : undefined
+      if (topic !== undefined) this.#updateConfig(topic)
+    }
+  }
+
+  #updateConfig(topic: HostedTopic): void {
+    const config = this.#options.configOf(topic.name)
+    for (const partition of topic.hosted) partition?.updateConfig(config)
+  }
+
+  /** A directory failed: to be called as its `onFailure`. Its partitions answer KAFKA_STORAGE_ERROR from now on. */
+  onDirectoryFailure(directory: LogDirectory, error: Error): void {
+    this.#options.logger.error({ err: error, directory: directory.path }, 'a log directory failed and is offline now')
+    for (const partition of this.partitions()) {
+      if (partition.directory !== directory) continue
+      const led = partition.isLeader
+      partition.goOffline()
+      if (led) this.#options.onLeadership?.(partition, false)
+    }
+  }
+
+  markGathered(partition: Partition): void {
+    this.appends.mark(partition)
+    this.#options.turn.request()
+  }
+
+  markWaking(partition: Partition): void {
+    if (partition.isWaking) return
+    partition.isWaking = true
+    this.#waking.push(partition)
+    this.#options.turn.request()
+  }
+
+  markMoved(partition: Partition): void {
+    partition.isMoved = true
+    this.#moved.push(partition)
+  }
+
+  #wake(): void {
+    if (this.#waking.length === 0) return
+    const waking = this.#waking
+    this.#waking = []
+    for (const partition of waking) {
+      partition.isWaking = false
+      partition.wake()
+    }
+  }
+
+  /** Writes the high watermarks of the directories in which some have moved. */
+  checkpointHighWatermarks(): void {
+    const directories = new Set<LogDirectory>()
+    for (const partition of this.#moved.splice(0)) {
+      partition.isMoved = false
+      directories.add(partition.directory)
+    }
+    for (const directory of directories) {
+      if (directory.offline === null) directory.checkpointHighWatermarks(log => this.highWatermarkOf(log))
+    }
+  }
+
+  highWatermarkOf(log: PartitionLog): number {
+    const partition = this.topics.byName(log.topic)?.hosted[log.partition]
+    return partition?.log === log ? partition.highWatermark : log.logStartOffset
+  }
+
+  #onWriteFailure(partition: Partition, error: unknown): void {
+    if (error instanceof LogError) return
+    this.#options.logger.error({ err: error, partition: partition.name }, 'writing records failed for no known reason')
+    partition.goOffline()
+  }
+
+  onSyncFailure(partition: Partition, error: unknown): void {
+    this.#onWriteFailure(partition, error)
+    // The directory is offline, and with it everybody who waits.
+    if (!partition.isOffline) partition.goOffline()
+    this.#options.turn.request()
+  }
+
+  #onFollowerFetch(asked: FetchPartition, { replicaId, replicaEpoch }: FetchParameters): void {
+    const partition = asked.topic?.hosted[asked.index]
+    const leader = partition?.leader
+    if (partition === undefined || leader == null) return
+    const { fetchOffset, followerLogStartOffset: logStartOffset } = asked
+    const fetch = { fetchOffset, logStartOffset, brokerEpoch: replicaEpoch }
+    leader.onFollowerFetch(replicaId, fetch, partition.log.logEndOffset, this.now())
+    partition.advanceHighWatermark()
+    this.#deletions.onMoved(partition)
+  }
+
+  /**
+   * Raises the start of a partition's log and waits until all its replicas have done so; resolves with the low watermark.
+   * Rejects with ApiError (REQUEST_TIMED_OUT among them) or LogError.
+   */
+  deleteRecords(partition: Partition, offset: number, timeoutMs: Millis): Promise<number> {
+    const to = partition.deleteRecords(offset)
+    const { lowWatermark } = partition
+    if (lowWatermark >= to) return Promise.resolve(lowWatermark)
+    return this.#deletions.wait(partition, to, this.now() + timeoutMs)
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      // The directory is offline then, and has said so.
+      if (!(error instanceof LogError)) throw error
+    }
+  }
+
+  /** Writes what is gathered, then closes the directories: clean, with the broker's epoch in the marker. */
+  async close(brokerEpoch: number): Promise<void> {
+    this.housekeeping.close()
+    this.futures.close()
+    this.parking.close()
+    this.appends.write()
+    for (const directory of this.directories) {
+      try {
+        await directory.close(brokerEpoch, log => this.highWatermarkOf(log))
+      } catch (error) {
+        this.#options.logger.error({ err: error, directory: directory.path }, 'a log directory was not closed cleanly')
+      }
+    }
+  }
+}
+
+function codeError(code: ErrorCode): Error {
+  switch (code) {
+    case ErrorCode.KAFKA_STORAGE_ERROR:
+      return apiError('KAFKA_STORAGE_ERROR')
+    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+      return apiError('NOT_LEADER_OR_FOLLOWER')
+    default:
+      return apiError('UNKNOWN_TOPIC_OR_PARTITION')
+  }
+}

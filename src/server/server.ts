@@ -1,0 +1,288 @@
+import type { ListenerKind } from '#protocol/schema.js'
+import type { Clock, Connection, Listener, Logger, Millis, Network, Timer } from '../runtime/ports.js'
+import type { Turn } from '../runtime/turn.js'
+import type { BufferPool } from '../runtime/buffer-pool.js'
+import { type ConnectionHost, type ConnectionLimits, type FrameHandler, ServerConnection } from './connection.js'
+import type { MemoryBudget } from '../runtime/memory-budget.js'
+import { RateLimitedLog } from './rate-limited-log.js'
+
+export interface ServerLimits extends ConnectionLimits {
+  /** `max.connections`: more than this wait, unread, until others close. */
+  readonly connectionsMax: number
+  /** `max.connections.per.ip` and its overrides by address: more than this are closed. */
+  readonly connectionsPerIpMax: number
+  readonly connectionsPerIpOverrides: ReadonlyMap<string, number>
+  /** `connections.max.idle.ms`; Infinity for never. */
+  readonly idleMs: Millis
+}
+
+export interface ServerOptions {
+  readonly network: Network
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly turn: Turn
+  readonly pool: BufferPool
+  /** Memory for frames and answers of all connections. */
+  readonly budget: MemoryBudget
+  readonly frames: FrameHandler
+  readonly limits: ServerLimits
+}
+
+export interface ListenerOptions {
+  /** As in `listeners`: 'PLAINTEXT'. */
+  readonly name: string
+  readonly kind: ListenerKind
+  readonly host: string
+  /** 0 for a free one. */
+  readonly port: number
+  /** `socket.listen.backlog.size`. */
+  readonly backlog: number
+}
+
+/** What happened at the doors of the server, added up. */
+export interface ConnectionCounters {
+  open: number
+  accepted: number
+  /** Closed because their address has too many. */
+  refusedByIp: number
+  /** Closed because too many waited for their turn. */
+  refusedByCount: number
+  closedIdle: number
+  /** Closed because they held memory that others waited for. */
+  closedStalled: number
+  /** Closed because of what they sent. */
+  closedBad: number
+}
+
+/** Accepted connections that may wait for a place under `max.connections`. */
+const WAITING_MAX = 1000
+/** How often idle connections are looked for, at most and at least, ms. */
+const SWEEP_MS_MAX = 5000
+const SWEEP_MS_MIN = 50
+/** While memory is short, a connection that holds some and has not moved for this long is closed, ms. */
+const STALLED_MS = 10_000
+/** Lines about bad requests, per second. */
+const REFUSALS_PER_SECOND = 5
+
+/**
+ * The listeners of a broker and the connections that came in by them. One coarse timer looks after idle connections; none
+ * has a timer of its own.
+ */
+export class Server implements ConnectionHost {
+  readonly pool: BufferPool
+  readonly budget: MemoryBudget
+  readonly turn: Turn
+  readonly frames: FrameHandler
+  coarseNow: Millis
+  readonly counters: ConnectionCounters = {
+    open: 0,
+    accepted: 0,
+    refusedByIp: 0,
+    refusedByCount: 0,
+    closedIdle: 0,
+    closedStalled: 0,
+    closedBad: 0,
+  }
+  #limits: ServerLimits
+  readonly #network: Network
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #refusals: RateLimitedLog
+  readonly #listeners: Listener[] = []
+  readonly #connections = new Set<ServerConnection>()
+  readonly #perAddress = new Map<string, number>()
+  #waiting: { readonly transport: Connection; readonly options: ListenerOptions }[] = []
+  #nextId = 1
+  #closing = false
+  #sweepTimer: Timer | null = null
+
+  #replying: ServerConnection[] = []
+  #runnable: ServerConnection[] = []
+  #written: Buffer[] = []
+
+  constructor(options: ServerOptions) {
+    this.#network = options.network
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.turn = options.turn
+    this.pool = options.pool
+    this.budget = options.budget
+    this.frames = options.frames
+    this.#limits = options.limits
+    this.coarseNow = options.clock.now()
+    this.#refusals = new RateLimitedLog(options.clock, options.logger, REFUSALS_PER_SECOND)
+    this.turn.add('reply', () => this.#reply())
+    this.turn.add('input', () => this.#takeUp())
+    this.#sweepLater()
+  }
+
+  get limits(): ServerLimits {
+    return this.#limits
+  }
+
+  /** Dynamic options: they act on what comes from now on. */
+  updateLimits(limits: ServerLimits): void {
+    this.#limits = limits
+    this.#admitWaiting()
+  }
+
+  /** Opens a listener; resolves with its port. */
+  async listen(options: ListenerOptions): Promise<number> {
+    const { host, port, backlog } = options
+    const listener = await this.#network.listen({ host, port, backlog }, transport => this.#accept(transport, options))
+    this.#listeners.push(listener)
+    return listener.port
+  }
+
+  /** The connections of this moment. */
+  connections(): IterableIterator<ServerConnection> {
+    return this.#connections.values()
+  }
+
+  /** Stops listening and closes every connection. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#sweepTimer?.cancel()
+    const listeners = this.#listeners.splice(0)
+    await Promise.all(listeners.map(listener => listener.close()))
+    for (const { transport } of this.#waiting) transport.destroy()
+    this.#waiting = []
+    for (const connection of [...this.#connections]) connection.close()
+  }
+
+  #accept(transport: Connection, options: ListenerOptions): void {
+    this.counters.accepted++
+    if (this.#closing) return transport.destroy()
+    const address = transport.remoteAddress
+    const limits = this.#limits
+    const ofAddress = (this.#perAddress.get(address) ?? 0) + 1
+    const allowed = limits.connectionsPerIpOverrides.get(address) ?? limits.connectionsPerIpMax
+    if (ofAddress > allowed) {
+      this.counters.refusedByIp++
+      this.#refusals.info({ client: address, allowed }, 'too many connections from one address, closed the newest')
+      return transport.destroy()
+    }
+    if (this.#connections.size >= limits.connectionsMax) {
+      if (this.#waiting.length < WAITING_MAX) {
+        this.#waiting.push({ transport, options })
+      } else {
+        this.counters.refusedByCount++
+        this.#refusals.warn({ connections: limits.connectionsMax }, 'too many connections, closed the newest')
+        transport.destroy()
+      }
+      return
+    }
+    this.#admit(transport, options)
+  }
+
+  #admit(transport: Connection, options: ListenerOptions): void {
+    const connection = new ServerConnection(this.#nextId++, transport, options.name, options.kind, this)
+    const address = transport.remoteAddress
+    this.#connections.add(connection)
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
+    this.counters.open = this.#connections.size
+    transport.start(connection)
+  }
+
+  #admitWaiting(): void {
+    while (this.#waiting.length > 0 && this.#connections.size < this.#limits.connectionsMax && !this.#closing) {
+      const { transport, options } = this.#waiting.shift()!
+      this.#admit(transport, options)
+    }
+  }
+
+  markReplying(connection: ServerConnection): void {
+    if (!connection.isReplying) {
+      connection.isReplying = true
+      this.#replying.push(connection)
+    }
+    this.turn.request()
+  }
+
+  markRunnable(connection: ServerConnection): void {
+    if (!connection.isRunnable) {
+      connection.isRunnable = true
+      this.#runnable.push(connection)
+    }
+    this.turn.request()
+  }
+
+  releaseAfterWrites(frame: Buffer): void {
+    this.#written.push(frame)
+    this.turn.request()
+  }
+
+  /** The stage 'reply': records have been written, answers go out. */
+  #reply(): void {
+    if (this.#written.length > 0) {
+      const written = this.#written
+      this.#written = []
+      for (const frame of written) {
+        this.pool.give(frame)
+        this.budget.give(frame.length)
+      }
+    }
+    if (this.#replying.length === 0) return
+    const replying = this.#replying
+    this.#replying = []
+    for (const connection of replying) {
+      connection.isReplying = false
+      connection.replies.flush()
+    }
+  }
+
+  /** The stage 'input': connections that held bytes back take them up. */
+  #takeUp(): void {
+    if (this.#runnable.length === 0) return
+    const runnable = this.#runnable
+    this.#runnable = []
+    for (const connection of runnable) {
+      connection.isRunnable = false
+      connection.takeUp()
+    }
+  }
+
+  onRefused(connection: ServerConnection, why: string): void {
+    this.counters.closedBad++
+    this.#refusals.info({ client: connection.clientAddress, listener: connection.listenerName }, `closed a connection: ${why}`)
+  }
+
+  onClosed(connection: ServerConnection, error: Error | null): void {
+    if (!this.#connections.delete(connection)) return
+    this.counters.open = this.#connections.size
+    const address = connection.clientAddress
+    const left = (this.#perAddress.get(address) ?? 1) - 1
+    if (left === 0) this.#perAddress.delete(address)
+    else this.#perAddress.set(address, left)
+    if (error !== null) this.#logger.debug({ client: address, err: error }, 'a connection broke')
+    this.#admitWaiting()
+  }
+
+  #sweepLater(): void {
+    const { idleMs } = this.#limits
+    const interval = Math.min(SWEEP_MS_MAX, Math.max(SWEEP_MS_MIN, idleMs / 4))
+    this.#sweepTimer = this.#clock.at(this.#clock.now() + interval, () => this.#sweep())
+  }
+
+  /** Closes who has been silent for too long, and while memory is short, who holds some of it and does not move. */
+  #sweep(): void {
+    const now = this.#clock.now()
+    // Whoever was active since the last sweep counts as active at that time, so this errs on the side of patience.
+    const idleBefore = now - this.#limits.idleMs
+    const stalledBefore = now - STALLED_MS
+    for (const connection of this.#connections) {
+      if (connection.lastActive >= stalledBefore && connection.lastActive >= idleBefore) continue
+      if (this.budget.isShort && connection.lastActive < stalledBefore && connection.stalledBytes > 0) {
+        this.counters.closedStalled++
+        this.#refusals.warn({ client: connection.clientAddress }, 'closed a slow connection: others wait for its memory')
+        connection.close()
+      } else if (connection.lastActive < idleBefore && connection.replies.pending === 0) {
+        this.counters.closedIdle++
+        connection.close()
+      }
+    }
+    this.coarseNow = now
+    this.pool.trim()
+    if (!this.#closing) this.#sweepLater()
+  }
+}
