@@ -13,12 +13,19 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version
 }
 
-/** Collects `--override key=value`, which may be given many times. */
-function override(text: string, previous: Record<string, string>): Record<string, string> {
-  const at = text.indexOf('=')
-  if (at <= 0) fail(`--override '${text}': allowed is key=value, for example --override num.partitions=3`)
-  return { ...previous, [text.slice(0, at).trim()]: text.slice(at + 1).trim() }
+type Pairs = Record<string, string>
+
+/** Collects `key=value` arguments, which may be given many times. */
+function pairs(option: string, example: string): (text: string, previous: Pairs) => Pairs {
+  return (text, previous) => {
+    const at = text.indexOf('=')
+    if (at <= 0) fail(`${option} '${text}': allowed is key=value, for example ${option} ${example}`)
+    return { ...previous, [text.slice(0, at).trim()]: text.slice(at + 1).trim() }
+  }
 }
+
+const override = pairs('--override', 'num.partitions=3')
+const feature = pairs('--feature', 'metadata.version=30')
 
 function portNumber(text: string): number {
   const port = Number(text)
@@ -61,10 +68,11 @@ program
   .option('-t, --cluster-id <id>', 'the id of the cluster (22 characters of base64); a random one if not given')
   .option('-g, --ignore-formatted', 'leave directories alone that are formatted already')
   .option('-r, --release-version <version>', 'the metadata.version to begin with, for example 4.3 or 4.3-IV0')
-  .option('-f, --feature <name=level>', 'the level of a feature to begin with (repeatable)', override, {})
+  .option('-f, --feature <name=level>', 'the level of a feature to begin with (repeatable)', feature, {})
   .option('-s, --standalone', 'this node alone is the first voter of a dynamic quorum')
   .option('-I, --initial-controllers <list>', 'the first voters of a dynamic quorum: id@host:port:directory-id,...')
   .option('-N, --no-initial-controllers', 'a node that joins a dynamic quorum later')
+  .option('-S, --add-scram <credential...>', 'a SCRAM credential to begin with')
   .action(async (properties: string | undefined, options: FormatOptions) => {
     const { format } = await import('./cli/format.js')
     process.exitCode = await format(properties, options)

@@ -1,0 +1,64 @@
+import type { LoadReport, LogDirectory } from '#storage/log-directory.js'
+import type { MetadataSubscriber } from '../metadata/delta.js'
+import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import type { DynamicConfig } from './dynamic-config.js'
+
+/** How long loading goes on before others get their turn, ms. */
+const SLICE_MS: Millis = 20
+
+/**
+ * Loads the logs of all directories when the first metadata is there, which says how topics are configured, and before
+ * anyone who acts on partitions hears of it.
+ */
+export class DirectoryLoader implements MetadataSubscriber {
+  readonly name = 'log directories'
+  readonly #directories: readonly LogDirectory[]
+  readonly #config: DynamicConfig
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #isLoaded = false
+
+  constructor(directories: readonly LogDirectory[], config: DynamicConfig, clock: Clock, logger: Logger) {
+    this.#directories = directories
+    this.#config = config
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  onMetadata(): void | Promise<void> {
+    if (this.#isLoaded) return
+    this.#isLoaded = true
+    return this.#load()
+  }
+
+  async #load(): Promise<void> {
+    for (const directory of this.#directories) {
+      const work = directory.load(topic => this.#config.ofTopic(topic), this.#clock.wallTime())
+      for (;;) {
+        const until = this.#clock.now() + SLICE_MS
+        let step = work.next()
+        while (step.done !== true && this.#clock.now() < until) step = work.next()
+        if (step.done === true) {
+          this.#report(directory, step.value)
+          break
+        }
+        await new Promise<void>(resolve => this.#clock.soon(resolve))
+      }
+    }
+  }
+
+  #report(directory: LogDirectory, report: LoadReport): void {
+    const { logs, recoveries, ignored, notes } = report
+    for (const recovery of recoveries) {
+      const isCut = recovery.truncated !== null
+      const text = isCut ? 'a log was cut back to its last sound batch' : 'a log was recovered'
+      this.#logger[isCut ? 'warn' : 'debug']({ ...recovery }, text)
+    }
+    for (const note of notes) this.#logger.warn({ directory: directory.path }, note)
+    if (ignored.length > 0)
+      this.#logger.warn({ directory: directory.path, ignored }, 'folders that are no logs are left alone')
+    const wasClean = directory.wasCleanShutdown
+    if (logs > 0)
+      this.#logger.debug({ directory: directory.path, logs, recovered: recoveries.length, wasClean }, 'logs are loaded')
+  }
+}

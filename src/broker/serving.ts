@@ -1,0 +1,72 @@
+import type { BrokerConfig } from '../config/broker-config.js'
+import { type BrokerServices, brokerHandlers } from '../handlers/broker.js'
+import { controllerHandlers } from '../handlers/controller.js'
+import type { BufferPool } from '../runtime/buffer-pool.js'
+import type { MemoryBudget } from '../runtime/memory-budget.js'
+import type { Turn } from '../runtime/turn.js'
+import { Dispatcher } from '../server/dispatcher.js'
+import { Server, type ServerLimits } from '../server/server.js'
+import type { NodeIdentity } from './identity.js'
+import type { BrokerPorts } from './ports.js'
+
+/** Requests of one connection that may be under way, and what they may keep of their frames. */
+const IN_FLIGHT_REQUESTS_MAX = 1000
+const IN_FLIGHT_BYTES_MAX = 128 * 1048576
+/** Answers that a client does not take: beyond this, nothing more is begun for it. */
+const UNSENT_BYTES_MAX = 8 * 1048576
+
+export interface ServingParts {
+  readonly ports: BrokerPorts
+  readonly turn: Turn
+  readonly pool: BufferPool
+  readonly budget: MemoryBudget
+  readonly services: BrokerServices
+  readonly config: BrokerConfig
+  readonly writeGathered: () => void
+}
+
+/** Makes server and dispatcher. Connections are accepted but wait until `updateLimits(limitsOf(config))` lets them in. */
+export function openServer(parts: ServingParts): Server {
+  const { ports, turn, pool, budget, services, config } = parts
+  const { clock, logger, network } = ports
+  const frames = new Dispatcher<BrokerServices>({
+    broker: brokerHandlers,
+    controller: controllerHandlers,
+    services,
+    clock,
+    logger: logger.child({ room: 'server' }),
+    unstableVersions: config.get('unstable.api.versions.enable'),
+    writeGathered: parts.writeGathered,
+  })
+  const limits = { ...limitsOf(config), connectionsMax: 0 }
+  return new Server({ network, clock, logger: logger.child({ room: 'server' }), turn, pool, budget, frames, limits })
+}
+
+/** Opens all listeners of the node. */
+export async function listen(server: Server, config: BrokerConfig, identity: NodeIdentity): Promise<void> {
+  const { listeners, brokerListeners } = config.node
+  const backlog = config.get('socket.listen.backlog.size')
+  for (const { name, host, port } of listeners) {
+    const kind = brokerListeners.some(listener => listener.name === name) ? 'broker' : 'controller'
+    identity.bound(name, await server.listen({ name, kind, host: host ?? '', port, backlog }))
+  }
+}
+
+export function limitsOf(config: BrokerConfig): ServerLimits {
+  const overrides = new Map<string, number>()
+  for (const entry of config.get('max.connections.per.ip.overrides').split(',')) {
+    const at = entry.lastIndexOf(':')
+    if (at > 0) overrides.set(entry.slice(0, at).trim(), Number(entry.slice(at + 1)))
+  }
+  const idleMs = config.get('connections.max.idle.ms')
+  return {
+    requestBytesMax: config.get('socket.request.max.bytes'),
+    inFlightRequestsMax: IN_FLIGHT_REQUESTS_MAX,
+    inFlightBytesMax: IN_FLIGHT_BYTES_MAX,
+    unsentBytesMax: UNSENT_BYTES_MAX,
+    connectionsMax: config.get('max.connections'),
+    connectionsPerIpMax: config.get('max.connections.per.ip'),
+    connectionsPerIpOverrides: overrides,
+    idleMs: idleMs < 0 ? Infinity : idleMs,
+  }
+}

@@ -1,0 +1,48 @@
+import { ApiError, ErrorCode } from '#protocol/errors.js'
+import type { LogDirectory } from '#storage/log-directory.js'
+import type { TopicLookup } from '../handlers/topic-lookup.js'
+import type { MetadataImage } from '../metadata/image.js'
+import { imageToRecords } from '../metadata/image-to-records.js'
+import type { MetadataPublisher } from '../metadata/publisher.js'
+import type { RaftDriver } from '../raft/driver.js'
+import type { SnapshotImage } from '../raft/metadata-log.js'
+
+/** What handlers of groups ask about topics. */
+export function topicLookup(image: () => MetadataImage): TopicLookup {
+  return {
+    topicIdOf: name => image().topics.byName(name)?.id,
+    topicNameOf: topicId => image().topics.byId(topicId)?.name,
+    hasPartition: (name, partition) => image().topics.partition(name, partition) !== undefined,
+  }
+}
+
+/** The published state as a snapshot of the metadata log; null within a metadata transaction. */
+export function snapshotOf(publisher: MetadataPublisher): SnapshotImage | null {
+  if (publisher.inTransaction) return null
+  const { image } = publisher
+  return { offset: image.offset, epoch: image.epoch, records: imageToRecords(image) }
+}
+
+/** The id by which the metadata knows a directory. */
+export function directoryIdOf(directory: LogDirectory): string {
+  const id = directory.metaProperties?.directoryId ?? null
+  if (id === null) throw new Error(`${directory.path} has no directory.id`)
+  return id
+}
+
+/** The epoch with which this broker stopped cleanly last time, in all its directories alike; -1 if it did not. */
+export function previousBrokerEpoch(directories: readonly LogDirectory[]): number {
+  const epochs = new Set(directories.map(directory => (directory.wasCleanShutdown ? directory.lastBrokerEpoch : -1)))
+  const [epoch] = epochs
+  return epochs.size === 1 && epoch !== undefined ? epoch : -1
+}
+
+/** Raises kraft.version by way of the quorum. */
+export function upgradeKRaftVersion(quorum: RaftDriver): (level: number) => Promise<void> {
+  return async kraftVersion => {
+    const { epoch } = quorum.leader
+    const { reply } = await quorum.ask({ api: 'upgradeKRaftVersion', epoch, kraftVersion, validateOnly: false })
+    if (reply.api !== 'upgradeKRaftVersion') throw new Error(`the quorum answered ${reply.api}`)
+    if (reply.error !== ErrorCode.NONE) throw new ApiError(reply.error, reply.message ?? undefined)
+  }
+}
