@@ -9,7 +9,14 @@ import type { BrokerPorts } from './broker/ports.js'
 import { openQuorum } from './broker/quorum.js'
 import { replicationConfigOf } from './broker/replication-config.js'
 import { limitsOf, listen, openServer } from './broker/serving.js'
-import { directoryIdOf, previousBrokerEpoch, snapshotOf, topicLookup, upgradeKRaftVersion } from './broker/support.js'
+import {
+  advertisedVersions,
+  directoryIdOf,
+  previousBrokerEpoch,
+  snapshotOf,
+  topicLookup,
+  upgradeKRaftVersion,
+} from './broker/support.js'
 import type { BrokerConfig } from './config/broker-config.js'
 import { allocateProducerIds } from './controller/allocate-producer-ids.js'
 import { processHeartbeat } from './controller/broker-heartbeat.js'
@@ -193,6 +200,7 @@ function assemble(
       producerIds,
       replicas,
       groups,
+      advertised: advertisedVersions(image, config.get('unstable.api.versions.enable'), clusterId, node.nodeId),
       topics: topicLookup(image),
       coordinators: coordinatorLocator(image, topicMaker),
       upgradeKRaftVersion: upgradeKRaftVersion(quorum),

@@ -33,6 +33,7 @@ export function openServer(parts: ServingParts): Server {
     broker: brokerHandlers,
     controller: controllerHandlers,
     services,
+    turn,
     clock,
     logger: logger.child({ room: 'server' }),
     unstableVersions: config.get('unstable.api.versions.enable'),

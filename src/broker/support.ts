@@ -1,11 +1,17 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { LogDirectory } from '#storage/log-directory.js'
+import type { AdvertisedVersions } from '../handlers/api-versions.js'
+import { type BrokerServices, brokerHandlers } from '../handlers/broker.js'
+import { controllerHandlers } from '../handlers/controller.js'
 import type { TopicLookup } from '../handlers/topic-lookup.js'
 import type { MetadataImage } from '../metadata/image.js'
 import { imageToRecords } from '../metadata/image-to-records.js'
+import { METADATA_VERSION } from '../metadata/metadata-version.js'
 import type { MetadataPublisher } from '../metadata/publisher.js'
+import { supportedFeatures } from '../metadata/supported-features.js'
 import type { RaftDriver } from '../raft/driver.js'
 import type { SnapshotImage } from '../raft/metadata-log.js'
+import { advertisedApis } from '../server/api-table.js'
 
 /** What handlers of groups ask about topics. */
 export function topicLookup(image: () => MetadataImage): TopicLookup {
@@ -44,5 +50,30 @@ export function upgradeKRaftVersion(quorum: RaftDriver): (level: number) => Prom
     const { reply } = await quorum.ask({ api: 'upgradeKRaftVersion', epoch, kraftVersion, validateOnly: false })
     if (reply.api !== 'upgradeKRaftVersion') throw new Error(`the quorum answered ${reply.api}`)
     if (reply.error !== ErrorCode.NONE) throw new ApiError(reply.error, reply.message ?? undefined)
+  }
+}
+
+/** What ApiVersions says: the tables of handlers, and the features. */
+export function advertisedVersions(
+  image: () => MetadataImage,
+  unstableVersions: boolean,
+  clusterId: string,
+  nodeId: number,
+): AdvertisedVersions {
+  const apis = {
+    broker: advertisedApis<BrokerServices>(brokerHandlers, { unstableVersions }),
+    controller: advertisedApis<BrokerServices>(controllerHandlers, { unstableVersions }),
+  }
+  const features = supportedFeatures.map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max }))
+  return {
+    clusterId,
+    nodeId,
+    apis: kind => apis[kind],
+    supportedFeatures: () => features,
+    finalizedFeatures: () => {
+      const { features, offset } = image()
+      if (!features.hasMetadataVersion) return { epoch: -1, levels: new Map() }
+      return { epoch: offset, levels: new Map([[METADATA_VERSION, features.metadataVersion], ...features.levels]) }
+    },
   }
 }

@@ -115,7 +115,8 @@ export class Deadlines<Due> {
     for (const { alarm } of places) alarm.queuedAt = Infinity
     this.#heap = []
     places.sort((a, b) => a.order - b.order)
-    for (const { alarm } of places) if (alarm.at !== Infinity && alarm.queuedAt === Infinity) this.#push(alarm, alarm.at)
+    for (const { alarm } of places)
+      if (alarm.at !== Infinity && alarm.queuedAt === Infinity) this.#push(alarm, alarm.at)
   }
 }
 

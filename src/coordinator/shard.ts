@@ -7,7 +7,14 @@ import { Mailbox } from '../runtime/mailbox.js'
 import type { Clock, Logger, Millis, Timer } from '../runtime/ports.js'
 import { loadShard, ShardLoadError } from './shard-loader.js'
 import type { ShardLog } from './shard-log.js'
-import { batchBytes, recordBytes, type ShardEffect, type ShardLimits, type ShardMachine, type ShardRecord } from './shard-machine.js'
+import {
+  batchBytes,
+  recordBytes,
+  type ShardEffect,
+  type ShardLimits,
+  type ShardMachine,
+  type ShardRecord,
+} from './shard-machine.js'
 
 /** What all shards of one kind have in common. */
 export interface ShardKind<Command, Reply, Rec extends ShardRecord> {
@@ -211,7 +218,8 @@ export class Shard<Command, Reply, Rec extends ShardRecord> {
 
   #loadFailed(error: Error): void {
     if (error instanceof ShardLoadError) {
-      const remedy = 'no group of this partition can be served until the log is repaired or compacted by a broker that can read it'
+      const remedy =
+        'no group of this partition can be served until the log is repaired or compacted by a broker that can read it'
       this.#logger.error({ error: error.message }, `cannot load the partition: ${error.message}; ${remedy}`)
       this.#drop(ErrorCode.NOT_COORDINATOR)
       this.#state = 'failed'

@@ -1,13 +1,18 @@
 /** What is served on the listeners for clients, one line an API. */
 import type { ServicesOf } from '../server/api-table.js'
 import { alterConfigs } from './alter-configs.js'
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.js'
+import { apiVersions } from './api-versions.js'
 import { createPartitions } from './create-partitions.js'
 import { createTopics } from './create-topics.js'
 import { deleteGroups } from './delete-groups.js'
+import { deleteRecords } from './delete-records.js'
 import { deleteTopics } from './delete-topics.js'
 import { describeCluster } from './describe-cluster.js'
 import { describeConfigs } from './describe-configs.js'
 import { describeGroups } from './describe-groups.js'
+import { describeLogDirs } from './describe-log-dirs.js'
+import { describeProducers } from './describe-producers.js'
 import { describeTopicPartitions } from './describe-topic-partitions.js'
 import { electLeaders } from './elect-leaders.js'
 import { fetch } from './fetch.js'
@@ -19,11 +24,13 @@ import { joinGroup } from './join-group.js'
 import { leaveGroup } from './leave-group.js'
 import { listConfigResources } from './list-config-resources.js'
 import { listGroups } from './list-groups.js'
+import { listOffsets } from './list-offsets.js'
 import { listPartitionReassignments } from './list-partition-reassignments.js'
 import { metadata } from './metadata.js'
 import { offsetCommit } from './offset-commit.js'
 import { offsetDelete } from './offset-delete.js'
 import { offsetFetch } from './offset-fetch.js'
+import { offsetForLeaderEpoch } from './offset-for-leader-epoch.js'
 import { produce } from './produce.js'
 import { syncGroup } from './sync-group.js'
 import { updateFeatures } from './update-features.js'
@@ -31,6 +38,7 @@ import { updateFeatures } from './update-features.js'
 export const brokerHandlers = [
   produce,
   fetch,
+  listOffsets,
   metadata,
   offsetCommit,
   offsetFetch,
@@ -41,11 +49,16 @@ export const brokerHandlers = [
   syncGroup,
   describeGroups,
   listGroups,
+  apiVersions,
   createTopics,
   deleteTopics,
+  deleteRecords,
   initProducerId,
+  offsetForLeaderEpoch,
   describeConfigs,
   alterConfigs,
+  alterReplicaLogDirs,
+  describeLogDirs,
   createPartitions,
   deleteGroups,
   electLeaders,
@@ -54,6 +67,7 @@ export const brokerHandlers = [
   offsetDelete,
   updateFeatures,
   describeCluster,
+  describeProducers,
   listConfigResources,
   describeTopicPartitions,
 ] as const

@@ -1,5 +1,6 @@
 /** What is served on the listeners for controllers and admin tools, one line an API. */
 import { alterConfigs } from './alter-configs.js'
+import { apiVersions } from './api-versions.js'
 import { createPartitions } from './create-partitions.js'
 import { createTopics } from './create-topics.js'
 import { deleteTopics } from './delete-topics.js'
@@ -11,6 +12,7 @@ import { listPartitionReassignments } from './list-partition-reassignments.js'
 import { updateFeatures } from './update-features.js'
 
 export const controllerHandlers = [
+  apiVersions,
   createTopics,
   deleteTopics,
   describeConfigs,

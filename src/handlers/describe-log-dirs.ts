@@ -6,7 +6,7 @@ import { LogError } from '#storage/log-error.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
 import { handler } from './handler.js'
 
-interface Services {
+export interface DescribeLogDirsServices {
   readonly replicas: ReplicaManager
 }
 
@@ -23,7 +23,7 @@ interface PartitionAnswer {
  *            that is to replace a log (AlterReplicaLogDirs) is marked. An offline directory is KAFKA_STORAGE_ERROR.
  * Versions:  2 flexible, 3 error at the top, 4 total and usable bytes, 5 cordoned directories.
  */
-export const describeLogDirs = handler(DescribeLogDirs, ({ replicas }: Services, { topics }) => {
+export const describeLogDirs = handler(DescribeLogDirs, ({ replicas }: DescribeLogDirsServices, { topics }) => {
   const isWanted = filterOf(topics)
   return { results: replicas.directories.map(directory => describe(replicas, directory, isWanted)) }
 })

@@ -5,7 +5,7 @@ import { errorCodeOf, isExpectedError } from '../replication/replication-error.j
 import type { ReplicaManager } from '../replication/replica-manager.js'
 import { handler } from './handler.js'
 
-interface Services {
+export interface DescribeProducersServices {
   readonly replicas: ReplicaManager
 }
 
@@ -21,7 +21,7 @@ const MESSAGES: Readonly<Partial<Record<string, string>>> = {
  * DescribeProducers 0.
  * Behaviour: the producers that a partition knows of, with sequence, time and open transaction; from its leader.
  */
-export const describeProducers = handler(DescribeProducers, ({ replicas }: Services, { topics }) => ({
+export const describeProducers = handler(DescribeProducers, ({ replicas }: DescribeProducersServices, { topics }) => ({
   topics: topics.map(({ name, partitionIndexes }) => {
     const problem = topicNameProblem(name)
     return {

@@ -37,7 +37,8 @@ export const offsetCommit = handler(
       }
       const known = partitions.filter(({ partitionIndex }) => topics.hasPartition(name, partitionIndex))
       for (const partition of partitions) {
-        if (!topics.hasPartition(name, partition.partitionIndex)) refuse(partition, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if (!topics.hasPartition(name, partition.partitionIndex))
+          refuse(partition, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       }
       if (known.length > 0) accepted.push({ name, topicId, partitions: known })
     }

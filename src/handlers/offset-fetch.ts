@@ -27,26 +27,27 @@ export interface OffsetFetchServices {
  *            5 leader epoch, 6 flexible, 7 requireStable (KIP-447), 8 several groups (KIP-709), 9 member id and epoch
  *            (KIP-848; of no effect on classic groups), 10 topic ids for names.
  */
-export const offsetFetch = handler(
-  OffsetFetch,
-  async (services: OffsetFetchServices, request, { apiVersion }) => {
-    const { requireStable } = request
-    if (apiVersion >= 8) {
-      const fetched = request.groups.map(async ({ groupId, topics }) => ({
-        groupId,
-        ...(await fetchGroup(services, { groupId, topics, requireStable, usesIds: apiVersion >= 10 })),
-      }))
-      return { groups: await Promise.all(fetched) }
-    }
-    const topics = request.topics?.map(topic => ({ ...topic, topicId: ZERO_UUID })) ?? null
-    const { groupId } = request
-    const fetched = await fetchGroup(services, { groupId, topics, requireStable, usesIds: false })
-    if (apiVersion >= 2 || fetched.errorCode === ErrorCode.NONE) return fetched
-    return { topics: (topics ?? []).map(topic => refusedTopic(topic, fetched.errorCode, '')) }
-  },
-)
+export const offsetFetch = handler(OffsetFetch, async (services: OffsetFetchServices, request, { apiVersion }) => {
+  const { requireStable } = request
+  if (apiVersion >= 8) {
+    const fetched = request.groups.map(async ({ groupId, topics }) => ({
+      groupId,
+      ...(await fetchGroup(services, { groupId, topics, requireStable, usesIds: apiVersion >= 10 })),
+    }))
+    return { groups: await Promise.all(fetched) }
+  }
+  const topics = request.topics?.map(topic => ({ ...topic, topicId: ZERO_UUID })) ?? null
+  const { groupId } = request
+  const fetched = await fetchGroup(services, { groupId, topics, requireStable, usesIds: false })
+  if (apiVersion >= 2 || fetched.errorCode === ErrorCode.NONE) return fetched
+  return { topics: (topics ?? []).map(topic => refusedTopic(topic, fetched.errorCode, '')) }
+})
 
-function refusedTopic({ name, topicId, partitionIndexes }: AskedTopic, errorCode: ErrorCode, metadata: string): FetchedTopic {
+function refusedTopic(
+  { name, topicId, partitionIndexes }: AskedTopic,
+  errorCode: ErrorCode,
+  metadata: string,
+): FetchedTopic {
   const refused = { committedOffset: -1, committedLeaderEpoch: -1, metadata, errorCode }
   return { name, topicId, partitions: partitionIndexes.map(partitionIndex => ({ partitionIndex, ...refused })) }
 }

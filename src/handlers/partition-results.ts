@@ -34,7 +34,11 @@ export class PartitionResults {
 
   /** Everything, with what the coordinator says. If there is nothing else, that is left as it is. */
   merge(
-    others: readonly { readonly name: string; readonly topicId: string; readonly partitions: readonly PartitionResult[] }[],
+    others: readonly {
+      readonly name: string
+      readonly topicId: string
+      readonly partitions: readonly PartitionResult[]
+    }[],
   ): readonly { readonly name: string; readonly topicId: string; readonly partitions: readonly PartitionResult[] }[] {
     if (this.topics.length === 0) return others
     for (const { name, topicId, partitions } of others) this.add(name, topicId, partitions)

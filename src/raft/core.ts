@@ -557,7 +557,7 @@ export class RaftCore {
   }
 
   raiseHighWatermark(offset: number): void {
-    if (offset <= this.#highWatermark) return
+    if (offset <= Math.max(0, this.#highWatermark)) return
     assert(offset <= this.#endOffset, `high watermark ${offset} after the end ${this.#endOffset}`)
     this.#highWatermark = offset
     this.emit({ type: 'highWatermark', offset })

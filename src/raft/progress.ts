@@ -63,6 +63,9 @@ export class LeaderProgress {
   /** Takes over a new set of voters, from the moment when its record is appended. */
   setVoters(voters: VoterSet, now: Millis): void {
     const old = this.#voters
+    // A leader that needed nobody so far has not counted who fetches.
+    if (this.checkQuorumDeadline === Infinity)
+      this.#checkQuorumDeadline = now + this.#fetchTimeoutMs * checkQuorumFactor
     this.#voters = new Map()
     for (const voter of voters) {
       const known = old.get(voter.key.id)

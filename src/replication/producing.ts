@@ -5,6 +5,7 @@ import { checkProduceRecords } from '#protocol/records/validate.js'
 import type { RawRequest } from '../handlers/raw-handler.js'
 import type { ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger } from '../runtime/ports.js'
+import type { Turn } from '../runtime/turn.js'
 import { DelayedProduce } from './delayed-produce.js'
 import type { GatheredAppends } from './gathered-appends.js'
 import type { Partition } from './partition.js'
@@ -34,6 +35,7 @@ export interface ProducingOptions {
   readonly appends: GatheredAppends
   readonly parking: ParkingPlace
   readonly clock: Clock
+  readonly turn: Turn
   readonly logger: Logger
   /** Who leads a partition and where, for producers that asked the wrong broker. */
   readonly leaderHint: (topic: HostedTopic, partition: number, listenerName: string) => LeaderHint | null
@@ -54,6 +56,8 @@ export class Producing {
   readonly #ends: number[] = []
   #hasErrors = false
   #mustWait = false
+  #time = 0
+  #timeIn = -1
 
   constructor(options: ProducingOptions) {
     this.#options = options
@@ -69,13 +73,23 @@ export class Producing {
     this.#hasErrors = false
     this.#mustWait = false
     if (!this.#refuseWhole(raw)) {
-      const nowMs = this.#options.clock.wallTime()
+      const nowMs = this.#wallTime()
       const allowInternal = isAdminClient(raw)
       for (let i = 0; i < request.partitionCount; i++) this.#append(raw, i, nowMs, allowInternal)
     }
     if (acks === ACKS_NONE) this.#answerNothing(raw)
     else if (this.#mustWait) this.#answerLater(raw)
     else this.#answer(raw)
+  }
+
+  /** The time of day, looked up once in a turn. */
+  #wallTime(): number {
+    const { turn, clock } = this.#options
+    if (this.#timeIn !== turn.number) {
+      this.#timeIn = turn.number
+      this.#time = clock.wallTime()
+    }
+    return this.#time
   }
 
   /** What concerns the request as a whole: every partition of it gets the code. */

@@ -112,6 +112,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       appends: this.appends,
       parking: this.parking,
       clock,
+      turn,
       logger,
       leaderHint,
       verifier: options.verifier ?? null,

@@ -22,6 +22,8 @@ export class Turn {
   #depth = 0
   #requested = false
   #scheduled = false
+  /** Another number in every turn: what was looked up in this turn (the time, say) need not be looked up again. */
+  number = 0
 
   /** Adds what a stage does; for wiring. The task must not throw. */
   add(stage: TurnStage, task: () => void): void {
@@ -31,12 +33,13 @@ export class Turn {
 
   /** A piece of work begins that will end with `leave`. May be nested. */
   enter(): void {
-    this.#depth++
+    if (this.#depth++ === 0) this.number++
   }
 
   /** It ends: the stages run if anyone asked for them. */
   leave(): void {
-    if (--this.#depth === 0 && this.#requested) this.#settle()
+    if (this.#depth === 1 && this.#requested) this.#settle()
+    else this.#depth--
   }
 
   /** There is something for a stage to do: at the end of this piece of work, or very soon if none was announced. */
@@ -51,6 +54,7 @@ export class Turn {
   }
 
   #settle(): void {
+    if (this.#depth === 0) this.number++
     this.#depth = 1
     for (let round = 0; this.#requested; round++) {
       if (round === ROUNDS_MAX) throw new Error('the end of a turn does not come to an end')

@@ -7,6 +7,7 @@ import { Writer } from '#protocol/writer.js'
 import type { Handler, RequestContext } from '../handlers/handler.js'
 import type { RawHandler, RawRequest, Reply, RequestOrder } from '../handlers/raw-handler.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import type { Turn } from '../runtime/turn.js'
 import { type AnyHandler, type ServedApi, servedApis } from './api-table.js'
 import type { FrameHandler, ServerConnection } from './connection.js'
 import { errorResponse } from './error-response.js'
@@ -31,6 +32,7 @@ export interface DispatcherOptions<Services> {
   readonly logger: Logger
   /** `unstable.api.versions.enable`. */
   readonly unstableVersions: boolean
+  readonly turn: Turn
   /**
    * Writes records that were gathered in this turn. Called before any request but Produce, so that a request sees what the
    * ones before it on its connection did.
@@ -42,6 +44,8 @@ export interface DispatcherOptions<Services> {
 interface Entry<Services> extends ServedApi<Services>, ReplyObserver {
   readonly counters: ApiCounters
   readonly order: RequestOrder
+  /** Answers of the present turn, which are all counted at its end. */
+  answers: number
 }
 
 /**
@@ -58,28 +62,32 @@ export class Dispatcher<Services> implements FrameHandler {
   readonly #entries: Record<ListenerKind, (Entry<Services> | undefined)[]>
   readonly #request = new CurrentRequest()
   readonly #writeGathered: () => void
+  readonly #turn: Turn
+  /** The time at which the present turn began, and APIs that were answered in it. */
+  #startedAt: Millis = 0
+  #startedIn = -1
+  #answered: Entry<Services>[] = []
 
   constructor(options: DispatcherOptions<Services>) {
     this.#services = options.services
     this.#clock = options.clock
     this.#logger = options.logger
     this.#writeGathered = options.writeGathered
+    this.#turn = options.turn
     const entries = (kind: ListenerKind): (Entry<Services> | undefined)[] =>
       servedApis(options[kind], kind, options.unstableVersions).map(served => served && this.#entry(served))
     this.#entries = { broker: entries('broker'), controller: entries('controller') }
+    this.#turn.add('reply', () => this.#countAnswered())
   }
 
   #entry(served: ServedApi<Services>): Entry<Services> {
     const counters = newCounters(served.api.key, served.api.name)
     const order = 'handleRaw' in served.handler ? served.handler.order : 'serial'
     const onReply = (bytes: number, startedAt: Millis): void => {
-      const elapsed = this.#clock.now() - startedAt
-      counters.responses++
       counters.responseBytes += bytes
-      counters.timeMs += elapsed
-      if (elapsed > counters.timeMsMax) counters.timeMsMax = elapsed
+      count(counters, 1, this.#clock.now() - startedAt)
     }
-    return { ...served, counters, order, onReply }
+    return { ...served, counters, order, onReply, answers: 0 }
   }
 
   /** What was counted of each API. */
@@ -118,14 +126,35 @@ export class Dispatcher<Services> implements FrameHandler {
     counters.requests++
     counters.requestBytes += request.end - request.start
     replies.observer = entry
-    replies.startedAt = this.#clock.now()
+    replies.startedAt = this.#turnStart()
     const before = replies.totalBytes
     if (entry.api.key !== PRODUCE_KEY) this.#writeGathered()
     if ('handleRaw' in handler) this.#runRaw(entry, handler, request)
     else this.#runDecoded(entry, handler, request)
     // What was answered at once was not observed; what comes later will be.
     const bytes = replies.totalBytes - before
-    if (bytes > 0) entry.onReply(bytes, replies.startedAt)
+    if (bytes === 0) return
+    counters.responseBytes += bytes
+    if (entry.answers++ === 0) this.#answered.push(entry)
+  }
+
+  /** The time, looked up once in a turn. */
+  #turnStart(): Millis {
+    if (this.#startedIn !== this.#turn.number) {
+      this.#startedIn = this.#turn.number
+      this.#startedAt = this.#clock.now()
+    }
+    return this.#startedAt
+  }
+
+  #countAnswered(): void {
+    if (this.#answered.length === 0) return
+    const elapsed = this.#clock.now() - this.#startedAt
+    for (const entry of this.#answered) {
+      count(entry.counters, entry.answers, elapsed)
+      entry.answers = 0
+    }
+    this.#answered.length = 0
   }
 
   #runRaw(entry: Entry<Services>, handler: RawHandler<Services>, request: CurrentRequest): void {
@@ -237,6 +266,12 @@ export class Dispatcher<Services> implements FrameHandler {
     const fields = { err: error, api: entry.api.name, version, client: channel.clientAddress }
     this.#logger.error(fields, 'a request failed for a reason that has no error code')
   }
+}
+
+function count(counters: ApiCounters, answers: number, elapsed: Millis): void {
+  counters.responses += answers
+  counters.timeMs += elapsed * answers
+  if (elapsed > counters.timeMsMax) counters.timeMsMax = elapsed
 }
 
 interface Facts {

@@ -133,6 +133,7 @@ export class ReplicaBroker {
       clock,
       logger,
       unstableVersions,
+      turn: this.turn,
       writeGathered: () => this.replicas.appends.write(),
     })
     this.server = new Server({

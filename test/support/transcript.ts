@@ -24,7 +24,9 @@ export type Run = (command: string) => readonly string[]
 
 /** Makes one test of every transcript in a folder; `begin` is called for each of them. */
 export function testTranscripts(folder: URL, begin: () => Run): void {
-  for (const name of readdirSync(folder).filter(file => file.endsWith('.txt')).sort()) {
+  for (const name of readdirSync(folder)
+    .filter(file => file.endsWith('.txt'))
+    .sort()) {
     test(`transcript: ${name.replace(/\.txt$/, '').replaceAll('-', ' ')}`, () => {
       const url = new URL(name, folder)
       const expected = readFileSync(url, 'utf8')

@@ -256,7 +256,10 @@ export class ClassicGroup {
   }
 
   /** Takes over what a member says when it joins again. */
-  update(member: ClassicMember, offer: Pick<ClassicMember, 'protocols' | 'rebalanceTimeoutMs' | 'sessionTimeoutMs'>): void {
+  update(
+    member: ClassicMember,
+    offer: Pick<ClassicMember, 'protocols' | 'rebalanceTimeoutMs' | 'sessionTimeoutMs'>,
+  ): void {
     this.#count(member, -1)
     member.protocols = offer.protocols
     member.rebalanceTimeoutMs = offer.rebalanceTimeoutMs
@@ -314,7 +317,8 @@ export class ClassicGroup {
     if (!this.usesConsumerProtocol) this.subscribedTopics = null
     else if (this.members.size === 0) this.subscribedTopics = new Set()
     else if (this.protocolName === null) this.subscribedTopics = null
-    else this.subscribedTopics = subscribedTopicsOf([...this.members.values()].map(member => this.subscriptionOf(member)))
+    else
+      this.subscribedTopics = subscribedTopicsOf([...this.members.values()].map(member => this.subscriptionOf(member)))
   }
 
   /** Whether members may be reading the topic: yes, if it is not known what members of the consumer protocol read. */

@@ -108,7 +108,8 @@ function giveMemberId(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, comm
 }
 
 function addMember(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command: JoinCommand, memberId: string): void {
-  const { groupInstanceId, clientId, clientHost, protocols, protocolType, sessionTimeoutMs, rebalanceTimeoutMs } = command
+  const { groupInstanceId, clientId, clientHost, protocols, protocolType, sessionTimeoutMs, rebalanceTimeoutMs } =
+    command
   removeMember(turn, group, memberId) // the id that was given out
   const timeouts = { sessionTimeoutMs, rebalanceTimeoutMs }
   const facts = { memberId, groupInstanceId, clientId, clientHost, protocols, assignment: NO_BYTES, ...timeouts }
@@ -157,7 +158,9 @@ function joinAgain(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
 function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProtocol[]): boolean {
   return (
     a.length === b.length &&
-    a.every(({ name, metadata }, index) => name === b[index]!.name && Buffer.compare(metadata, b[index]!.metadata) === 0)
+    a.every(
+      ({ name, metadata }, index) => name === b[index]!.name && Buffer.compare(metadata, b[index]!.metadata) === 0,
+    )
   )
 }
 

@@ -8,7 +8,11 @@ import { memberBytes, pendingBytes } from './group-table.js'
 import { type GroupTurn, reply } from './group-turn.js'
 
 /** The session of a member begins anew. */
-export function watchSession(turn: GroupTurn, member: ClassicMember, timeoutMs: Millis = member.sessionTimeoutMs): void {
+export function watchSession(
+  turn: GroupTurn,
+  member: ClassicMember,
+  timeoutMs: Millis = member.sessionTimeoutMs,
+): void {
   turn.deadlines.set(member.session, turn.now + timeoutMs)
 }
 

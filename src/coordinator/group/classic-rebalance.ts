@@ -102,7 +102,12 @@ function beginSync(turn: GroupTurn, group: ClassicGroup): void {
   group.transitionTo('CompletingRebalance', turn.wallTimeMs)
   group.pendingSync.clear()
   const fields = { group: group.groupId, generation: group.generationId, members: group.members.size }
-  log(turn, 'info', fields, `group ${group.groupId} has ${group.members.size} members in generation ${group.generationId}`)
+  log(
+    turn,
+    'info',
+    fields,
+    `group ${group.groupId} has ${group.members.size} members in generation ${group.generationId}`,
+  )
   for (const member of group.members.values()) {
     answerJoin(turn, group, member, joinReply(group, member.memberId))
     watchSession(turn, member)

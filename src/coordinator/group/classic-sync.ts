@@ -125,7 +125,12 @@ function leaveOne(
     const error = memberError(group, memberId, groupInstanceId)
     if (error !== ErrorCode.NONE) return error
   }
-  log(turn, 'info', { group: group.groupId, member: leaving, reason }, `member ${leaving} leaves group ${group.groupId}`)
+  log(
+    turn,
+    'info',
+    { group: group.groupId, member: leaving, reason },
+    `member ${leaving} leaves group ${group.groupId}`,
+  )
   removeMember(turn, group, leaving)
   return ErrorCode.NONE
 }

@@ -85,7 +85,10 @@ function deleteOne(turn: GroupTurn, groupId: string, records: GroupRecord[]): De
   }
   const tombstones = group === undefined ? turn.others.tombstones(groupId) : [groupRecord(groupId, null)]
   if (tombstones === null) {
-    return result(ErrorCode.GROUP_DELETION_FAILED, 'This broker does not serve share groups and cannot delete their state.')
+    return result(
+      ErrorCode.GROUP_DELETION_FAILED,
+      'This broker does not serve share groups and cannot delete their state.',
+    )
   }
   records.push(...allOffsetTombstones(turn, groupId), ...tombstones)
   return result(ErrorCode.NONE)

@@ -227,7 +227,9 @@ export function createGroupCoordinator(options: GroupCoordinatorOptions): GroupC
         }),
       )
       // Partitions that have just been given up are somebody else's.
-      const wrong = answers.find(({ errorCode }) => errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.NOT_COORDINATOR)
+      const wrong = answers.find(
+        ({ errorCode }) => errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.NOT_COORDINATOR,
+      )
       return wrong ?? { errorCode: ErrorCode.NONE, groups: answers.flatMap(({ groups }) => groups) }
     },
 

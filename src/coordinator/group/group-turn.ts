@@ -4,7 +4,7 @@ import type { LogLevel, Millis } from '../../runtime/ports.js'
 import type { Deadlines } from '../deadlines.js'
 import type { ShardEffect, ShardLimits } from '../shard-machine.js'
 import type { StateAccount } from '../state-budget.js'
-import type { ClassicGroup, ClassicMember, GroupDue } from './classic-group.js'
+import type { ClassicGroup, GroupDue } from './classic-group.js'
 import type { GroupReplies, GroupReply } from './group-commands.js'
 import type { GroupConfig } from './group-config.js'
 import type { OffsetStore } from './offset-store.js'
@@ -56,4 +56,3 @@ export function append(turn: GroupTurn, records: readonly GroupRecord[], atomic:
 export function log(turn: GroupTurn, level: LogLevel, fields: object, message: string): void {
   turn.effects.push({ type: 'log', level, fields, message })
 }
-

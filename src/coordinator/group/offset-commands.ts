@@ -124,7 +124,8 @@ function fetchTopic(
     }
     const value = turn.offsets.get(groupId, name, partitionIndex)?.value
     // The offset of a topic of the same name that is no more is none.
-    const isOther = value !== undefined && [value.topicId, topicId].every(id => id !== ZERO_UUID) && value.topicId !== topicId
+    const isOther =
+      value !== undefined && [value.topicId, topicId].every(id => id !== ZERO_UUID) && value.topicId !== topicId
     if (value === undefined || isOther) return { partitionIndex, ...none, errorCode: ErrorCode.NONE }
     return {
       partitionIndex,
@@ -157,7 +158,8 @@ export function deleteOffsets(turn: GroupTurn, ticket: Ticket, command: DeleteOf
     const errorCode = isSubscribed(name) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE
     for (const partition of errorCode === ErrorCode.NONE ? partitions : []) {
       const { offsets } = turn
-      const isThere = offsets.get(groupId, name, partition) !== undefined || offsets.isUnstable(groupId, name, partition)
+      const isThere =
+        offsets.get(groupId, name, partition) !== undefined || offsets.isUnstable(groupId, name, partition)
       if (isThere) records.push(offsetRecord(groupId, name, partition, null))
     }
     const results = partitions.map(partitionIndex => ({ partitionIndex, errorCode }))

@@ -78,12 +78,7 @@ function encodeKey<F extends Fields>(message: Message<F>, value: Encodable<F>): 
   return write(message, 0, message.key, value)
 }
 
-function write<F extends Fields>(
-  message: Message<F>,
-  version: number,
-  prefix: number,
-  value: Encodable<F>,
-): Buffer {
+function write<F extends Fields>(message: Message<F>, version: number, prefix: number, value: Encodable<F>): Buffer {
   const writer = new Writer()
   writer.int16(prefix)
   messageCodec(message, version).write(writer, value)
@@ -93,7 +88,11 @@ function write<F extends Fields>(
 /** The state of a group, or its tombstone. */
 export function groupRecord(groupId: string, value: GroupMetadata | null): GroupRecord {
   const bytes = value === null ? null : write(GroupMetadataValue, GROUP_METADATA_VERSION, GROUP_METADATA_VERSION, value)
-  return { key: encodeKey(GroupMetadataKey, { group: groupId }), value: bytes, content: { type: 'group', groupId, value } }
+  return {
+    key: encodeKey(GroupMetadataKey, { group: groupId }),
+    value: bytes,
+    content: { type: 'group', groupId, value },
+  }
 }
 
 /** A committed offset, or its tombstone. */
@@ -104,7 +103,11 @@ export function offsetRecord(
   value: CommittedOffset | null,
 ): GroupRecord {
   const key = encodeKey(OffsetCommitKey, { group: groupId, topic, partition })
-  return { key, value: value === null ? null : offsetValue(value), content: { type: 'offset', groupId, topic, partition, value } }
+  return {
+    key,
+    value: value === null ? null : offsetValue(value),
+    content: { type: 'offset', groupId, topic, partition, value },
+  }
 }
 
 function offsetValue(value: CommittedOffset): Buffer {
@@ -152,7 +155,13 @@ function contentOf(recordType: number, key: Reader, value: Uint8Array | null): G
     }
     case LegacyOffsetCommitKey.key: {
       const { group, topic, partition } = messageCodec(LegacyOffsetCommitKey, 0).read(key)
-      return { type: 'offset', groupId: group, topic, partition, value: value === null ? null : readLegacyOffset(value) }
+      return {
+        type: 'offset',
+        groupId: group,
+        topic,
+        partition,
+        value: value === null ? null : readLegacyOffset(value),
+      }
     }
     case OffsetCommitKey.key: {
       const { group, topic, partition } = messageCodec(OffsetCommitKey, 0).read(key)

@@ -55,8 +55,16 @@ test('random alarms go off as a plain list says', () => {
         const taken: number[] = []
         for (let each = deadlines.takeDue(now); each !== null; each = deadlines.takeDue(now)) taken.push(each)
         const times = taken.map(each => expected.get(each)!)
-        assert.deepEqual(taken.toSorted((a, b) => a - b), due.map(([each]) => each).toSorted((a, b) => a - b), `SEED=${seed}`)
-        assert.deepEqual(times, times.toSorted((a, b) => a - b), `SEED=${seed}`)
+        assert.deepEqual(
+          taken.toSorted((a, b) => a - b),
+          due.map(([each]) => each).toSorted((a, b) => a - b),
+          `SEED=${seed}`,
+        )
+        assert.deepEqual(
+          times,
+          times.toSorted((a, b) => a - b),
+          `SEED=${seed}`,
+        )
         for (const each of taken) expected.delete(each)
         break
       }

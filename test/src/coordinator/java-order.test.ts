@@ -29,9 +29,19 @@ test('a group belongs to the partition that Kafka finds for it', () => {
 test('names come out of a hash map as they do in Java', () => {
   const order = (...names: string[]) => hashMapOrder(names, javaHash)
   const names = (count: number) => Array.from({ length: count }, (_, index) => `name-${index}`)
-  assert.deepEqual(order(...names(9)).join(' ').replaceAll('name-', ''), '1 0 8 7 6 5 4 3 2')
+  assert.deepEqual(
+    order(...names(9))
+      .join(' ')
+      .replaceAll('name-', ''),
+    '1 0 8 7 6 5 4 3 2',
+  )
   const twenty = '11 12 10 15 16 13 14 9 19 8 7 17 6 18 5 4 3 2 1 0'
-  assert.deepEqual(order(...names(20)).join(' ').replaceAll('name-', ''), twenty)
+  assert.deepEqual(
+    order(...names(20))
+      .join(' ')
+      .replaceAll('name-', ''),
+    twenty,
+  )
   assert.deepEqual(order('alpha', 'zeta'), ['zeta', 'alpha'])
   assert.deepEqual(order('cooperative-sticky', 'range'), ['range', 'cooperative-sticky'])
   assert.deepEqual(order('roundrobin', 'range'), order('range', 'roundrobin'))
@@ -49,9 +59,29 @@ test('partitions come out of hash maps by the hash of topic and partition', () =
 
 test('groups come out of a timeline map by slot, the latest of a slot first', () => {
   // What Kafka 4.4 has answered to ListGroups, the part of one partition.
-  const partition = ['list33-r1', 'list38-r1', 'nosync-r1', 'vote3-r1', 'lag-r1', 'list35-r1', 'vote0-r1', 'vote5-r1', 'pend-r1']
+  const partition = [
+    'list33-r1',
+    'list38-r1',
+    'nosync-r1',
+    'vote3-r1',
+    'lag-r1',
+    'list35-r1',
+    'vote0-r1',
+    'vote5-r1',
+    'pend-r1',
+  ]
   // They were made in another order, and there had been more of them.
-  const made = ['lag-r1', 'nosync-r1', 'vote0-r1', 'vote3-r1', 'vote5-r1', 'list33-r1', 'list35-r1', 'list38-r1', 'pend-r1']
+  const made = [
+    'lag-r1',
+    'nosync-r1',
+    'vote0-r1',
+    'vote3-r1',
+    'vote5-r1',
+    'list33-r1',
+    'list35-r1',
+    'list38-r1',
+    'pend-r1',
+  ]
   const inFirst = made.filter(group => partitionOf(group, 5) === partitionOf('nosync-r1', 5))
   const expected = partition.filter(group => inFirst.includes(group))
   assert.deepEqual(timelineMapOrder(inFirst, javaHash, 12), expected)

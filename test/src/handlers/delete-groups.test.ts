@@ -27,7 +27,10 @@ test('GROUP_DELETION_FAILED is UNKNOWN_SERVER_ERROR before version 3', async () 
   const world = new GroupWorld()
   const result = { groupId: 'g', errorCode: ErrorCode.GROUP_DELETION_FAILED, errorMessage: 'because' }
   const groups = { ...world.groups, deleteGroups: async () => [result] }
-  for (const [version, error, message] of [[2, 'UNKNOWN_SERVER_ERROR', null], [3, 'GROUP_DELETION_FAILED', 'because']] as const) {
+  for (const [version, error, message] of [
+    [2, 'UNKNOWN_SERVER_ERROR', null],
+    [3, 'GROUP_DELETION_FAILED', 'because'],
+  ] as const) {
     const { results } = await world.ask(DeleteGroups, deleteGroups, version, { groupsNames: ['g'] }, { groups })
     assert.deepEqual([errorName(results[0]!.errorCode), results[0]!.errorMessage], [error, message])
   }

@@ -23,10 +23,20 @@ test('a group that is not there is Dead: without an error before version 6, with
 test('members are told with what they said and got, once the group is stable', async () => {
   const world = new GroupWorld()
   const protocols = [{ name: 'range', metadata: Buffer.from('said') }]
-  const request = { groupId: 'g', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', protocols }
+  const request = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 9000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols,
+  }
   const { memberId } = await world.ask(JoinGroup, joinGroup, 5, { ...request, groupInstanceId: 'i' })
   const before = (await world.ask(DescribeGroups, describeGroups, 5, { groups: ['g'] })).groups[0]!
-  assert.deepEqual([before.groupState, before.protocolType, before.protocolData], ['CompletingRebalance', 'consumer', ''])
+  assert.deepEqual(
+    [before.groupState, before.protocolType, before.protocolData],
+    ['CompletingRebalance', 'consumer', ''],
+  )
   assert.deepEqual([before.members[0]!.memberId, before.members[0]!.memberMetadata.length], [memberId, 0])
   const assignments = [{ memberId, assignment: Buffer.from('got') }]
   await world.ask(SyncGroup, syncGroup, 0, { groupId: 'g', generationId: 1, memberId, assignments })
@@ -42,7 +52,10 @@ test('members are told with what they said and got, once the group is stable', a
 test('what may be done with a group is told to who asks, where there is one', async () => {
   const world = new GroupWorld({}, false)
   const operations = async (version: number, includeAuthorizedOperations: boolean) => {
-    const { groups } = await world.ask(DescribeGroups, describeGroups, version, { groups: ['g'], includeAuthorizedOperations })
+    const { groups } = await world.ask(DescribeGroups, describeGroups, version, {
+      groups: ['g'],
+      includeAuthorizedOperations,
+    })
     return groups[0]!.authorizedOperations
   }
   assert.equal(await operations(5, true), -2147483648, 'not with an error')

@@ -76,7 +76,10 @@ test('without topic or leader it is COORDINATOR_NOT_AVAILABLE, and clients ask a
 
 test('keys of a type that nobody coordinates here are INVALID_REQUEST, with a reason', async () => {
   const transaction = await find(2, { key: 't', keyType: 1 })
-  assert.deepEqual([transaction.errorCode, transaction.errorMessage], [42, 'This broker does not coordinate transactions.'])
+  assert.deepEqual(
+    [transaction.errorCode, transaction.errorMessage],
+    [42, 'This broker does not coordinate transactions.'],
+  )
   const batch = await find(4, { keyType: 1, coordinatorKeys: ['t'] })
   assert.equal(batch.coordinators[0]!.errorMessage, 'This broker does not coordinate transactions.')
   const share = await find(6, { keyType: 2, coordinatorKeys: ['g:AAAAAAAAAAAAAAAAAAAAAQ:0'] })

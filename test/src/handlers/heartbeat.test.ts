@@ -10,7 +10,14 @@ import { GroupWorld } from './group-support.js'
 test('a member lives in every version; who is none is told so', async () => {
   const world = new GroupWorld()
   const protocols = [{ name: 'range', metadata: Buffer.from('m') }]
-  const request = { groupId: 'g', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', protocols }
+  const request = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 9000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols,
+  }
   const { memberId } = await world.ask(JoinGroup, joinGroup, 5, { ...request, groupInstanceId: 'i' })
   for (const version of [0, 1, 2, 3, 4]) {
     const beat = async (id: string, generationId: number, instance: object = {}) => {

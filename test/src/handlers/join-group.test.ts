@@ -12,6 +12,7 @@ import { GroupWorld } from './group-support.js'
 const REQUEST = {
   groupId: 'g',
   sessionTimeoutMs: 10_000,
+  rebalanceTimeoutMs: 9000,
   memberId: '',
   protocolType: 'consumer',
   protocols: [{ name: 'range', metadata: Buffer.from('m') }],
@@ -22,7 +23,10 @@ test('before version 4 a member is taken in at once; its rebalance timeout is it
   const first = await world.ask(JoinGroup, joinGroup, 0, REQUEST)
   assert.deepEqual([first.errorCode, first.generationId, first.leader === first.memberId], [0, 1, true])
   assert.match(first.memberId, /^client-[0-9a-f]{8}-[0-9a-f]{4}-/)
-  assert.deepEqual(first.members.map(each => Buffer.from(each.metadata).toString()), ['m'])
+  assert.deepEqual(
+    first.members.map(each => Buffer.from(each.metadata).toString()),
+    ['m'],
+  )
   await world.ask(SyncGroup, syncGroup, 0, { groupId: 'g', generationId: 1, memberId: first.memberId, assignments: [] })
   const second = world.send(JoinGroup, joinGroup, 3, { ...REQUEST, rebalanceTimeoutMs: 1000 })
   await world.clock.advance(9999)
@@ -47,7 +51,10 @@ test('from version 4 on a member is given an id first', async () => {
 
 test('the protocol name of a failure is empty before version 7, and null from then on', async () => {
   const world = new GroupWorld()
-  for (const [version, name] of [[6, ''], [7, null]] as const) {
+  for (const [version, name] of [
+    [6, ''],
+    [7, null],
+  ] as const) {
     const answer = await world.ask(JoinGroup, joinGroup, version, { ...REQUEST, sessionTimeoutMs: 1 })
     assert.deepEqual([errorName(answer.errorCode), answer.protocolName], ['INVALID_SESSION_TIMEOUT', name])
     assert.deepEqual([answer.generationId, answer.leader, answer.members.length], [-1, '', 0])

@@ -9,8 +9,16 @@ import { GroupWorld } from './group-support.js'
 
 async function joined(world: GroupWorld, instance: object = {}): Promise<string> {
   const protocols = [{ name: 'range', metadata: Buffer.from('m') }]
-  const request = { groupId: 'g', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', protocols }
-  return (await world.ask(JoinGroup, joinGroup, 'groupInstanceId' in instance ? 5 : 0, { ...request, ...instance })).memberId
+  const request = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 9000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols,
+  }
+  return (await world.ask(JoinGroup, joinGroup, 'groupInstanceId' in instance ? 5 : 0, { ...request, ...instance }))
+    .memberId
 }
 
 test('before version 3 one member leaves, and its error is that of the answer', async () => {

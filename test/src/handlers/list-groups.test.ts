@@ -11,9 +11,20 @@ import { GroupWorld } from './group-support.js'
 async function world(): Promise<GroupWorld> {
   const made = new GroupWorld()
   const partitions = [{ partitionIndex: 0, committedOffset: 5, committedMetadata: '' }]
-  await made.ask(OffsetCommit, offsetCommit, 8, { groupId: 'simple', memberId: '', topics: [{ name: 't', partitions }] })
+  await made.ask(OffsetCommit, offsetCommit, 8, {
+    groupId: 'simple',
+    memberId: '',
+    topics: [{ name: 't', partitions }],
+  })
   const protocols = [{ name: 'range', metadata: Buffer.from('m') }]
-  const request = { groupId: 'g', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', protocols }
+  const request = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 9000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols,
+  }
   await made.ask(JoinGroup, joinGroup, 0, request)
   return made
 }

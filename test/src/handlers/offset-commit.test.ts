@@ -21,7 +21,8 @@ interface Answer {
 
 function summary({ topics }: Answer, key: 'name' | 'topicId' = 'name'): string[] {
   return topics.map(
-    topic => `${topic[key]}: ${topic.partitions.map(each => `${each.partitionIndex} ${errorName(each.errorCode)}`).join(', ')}`,
+    topic =>
+      `${topic[key]}: ${topic.partitions.map(each => `${each.partitionIndex} ${errorName(each.errorCode)}`).join(', ')}`,
   )
 }
 
@@ -29,7 +30,8 @@ test('partitions that are not there are refused one by one, and come first', asy
   for (const version of [2, 5, 8, 9]) {
     const world = new GroupWorld()
     const answer = await world.ask(OffsetCommit, offsetCommit, version, {
-      groupId: 'g', memberId: '',
+      groupId: 'g',
+      memberId: '',
       topics: [
         { name: 't', partitions: partitions(0, 7, 1) },
         { name: 'nope', partitions: partitions(0) },
@@ -49,9 +51,10 @@ test('partitions that are not there are refused one by one, and come first', asy
 
 test('from version 10 on topics go by id', async () => {
   const world = new GroupWorld()
-  const unknown = 'ccccccccccccccccccccca'.slice(0, 21) + 'A'
+  const unknown = 'cccccccccccccccccccccA'
   const answer = await world.ask(OffsetCommit, offsetCommit, 10, {
-    groupId: 'g', memberId: '',
+    groupId: 'g',
+    memberId: '',
     topics: [
       { topicId: OTHER_ID, partitions: partitions(0, 5) },
       { topicId: unknown, partitions: partitions(0) },
@@ -69,16 +72,25 @@ test('from version 10 on topics go by id', async () => {
 
 test('an unknown group with a generation is refused by version', async () => {
   const world = new GroupWorld()
-  for (const [version, error] of [[2, 'ILLEGAL_GENERATION'], [8, 'ILLEGAL_GENERATION'], [9, 'GROUP_ID_NOT_FOUND']] as const) {
+  for (const [version, error] of [
+    [2, 'ILLEGAL_GENERATION'],
+    [8, 'ILLEGAL_GENERATION'],
+    [9, 'GROUP_ID_NOT_FOUND'],
+  ] as const) {
     const request = { groupId: 'g', generationIdOrMemberEpoch: 3, memberId: 'm' }
     const topics = [{ name: 't', partitions: partitions(0) }]
-    assert.deepEqual(summary(await world.ask(OffsetCommit, offsetCommit, version, { ...request, topics })), [`t: 0 ${error}`])
+    assert.deepEqual(summary(await world.ask(OffsetCommit, offsetCommit, version, { ...request, topics })), [
+      `t: 0 ${error}`,
+    ])
   }
 })
 
 test('nothing to commit is answered without asking the coordinator', async () => {
   const world = new GroupWorld({}, false)
-  assert.deepEqual((await world.ask(OffsetCommit, offsetCommit, 8, { groupId: 'g', memberId: '', topics: [] })).topics, [])
+  assert.deepEqual(
+    (await world.ask(OffsetCommit, offsetCommit, 8, { groupId: 'g', memberId: '', topics: [] })).topics,
+    [],
+  )
   const topics = [{ name: 'nope', partitions: partitions(0) }]
   const answer = await world.ask(OffsetCommit, offsetCommit, 8, { groupId: 'g', memberId: '', topics })
   assert.deepEqual(summary(answer), ['nope: 0 UNKNOWN_TOPIC_OR_PARTITION'])
@@ -98,8 +110,18 @@ test('metadata may be null, and has a limit', async () => {
     committedOffset: partitionIndex,
     committedMetadata,
   }))
-  const answer = await world.ask(OffsetCommit, offsetCommit, 8, { groupId: 'g', memberId: '', topics: [{ name: 't', partitions: given }] })
+  const answer = await world.ask(OffsetCommit, offsetCommit, 8, {
+    groupId: 'g',
+    memberId: '',
+    topics: [{ name: 't', partitions: given }],
+  })
   assert.deepEqual(summary(answer), ['t: 0 NONE, 1 NONE, 0 OFFSET_METADATA_TOO_LARGE'])
-  const { topics } = await world.ask(OffsetFetch, offsetFetch, 5, { groupId: 'g', topics: [{ name: 't', partitionIndexes: [0, 1] }] })
-  assert.deepEqual(topics[0]!.partitions.map(each => each.metadata), ['', '0123456789'])
+  const { topics } = await world.ask(OffsetFetch, offsetFetch, 5, {
+    groupId: 'g',
+    topics: [{ name: 't', partitionIndexes: [0, 1] }],
+  })
+  assert.deepEqual(
+    topics[0]!.partitions.map(each => each.metadata),
+    ['', '0123456789'],
+  )
 })

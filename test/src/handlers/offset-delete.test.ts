@@ -23,7 +23,10 @@ test('offsets of topics that there are can be removed; what is not there is refu
   })
   assert.equal(answer.errorCode, 0)
   assert.deepEqual(
-    answer.topics.map(topic => [topic.name, ...topic.partitions.map(each => `${each.partitionIndex} ${errorName(each.errorCode)}`)]),
+    answer.topics.map(topic => [
+      topic.name,
+      ...topic.partitions.map(each => `${each.partitionIndex} ${errorName(each.errorCode)}`),
+    ]),
     [
       ['t', '8 UNKNOWN_TOPIC_OR_PARTITION', '0 NONE'],
       ['nope', '0 UNKNOWN_TOPIC_OR_PARTITION'],
@@ -31,13 +34,19 @@ test('offsets of topics that there are can be removed; what is not there is refu
     ],
   )
   const { topics } = await world.ask(OffsetFetch, offsetFetch, 2, { groupId: 'g', topics: null })
-  assert.deepEqual(topics.map(topic => topic.partitions.map(each => each.partitionIndex)), [[1]])
+  assert.deepEqual(
+    topics.map(topic => topic.partitions.map(each => each.partitionIndex)),
+    [[1]],
+  )
 })
 
 test('an error of the group is all that is said', async () => {
   const world = new GroupWorld()
   const topics = [{ name: 'nope', partitions: [{ partitionIndex: 0 }] }]
-  for (const [groupId, error] of [['unknown', 'GROUP_ID_NOT_FOUND'], ['', 'INVALID_GROUP_ID']] as const) {
+  for (const [groupId, error] of [
+    ['unknown', 'GROUP_ID_NOT_FOUND'],
+    ['', 'INVALID_GROUP_ID'],
+  ] as const) {
     const answer = await world.ask(OffsetDelete, offsetDelete, 0, { groupId, topics })
     assert.deepEqual([errorName(answer.errorCode), answer.topics.length], [error, 0])
   }

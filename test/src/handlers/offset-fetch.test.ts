@@ -38,12 +38,18 @@ test('before version 8 one group is asked for', async () => {
       { name: 'nope', partitionIndexes: [4] },
     ]
     const answer = await world.ask(OffsetFetch, offsetFetch, version, { groupId: 'g', topics })
-    assert.deepEqual(answer.topics.map(({ name }) => name), ['t', 'nope'])
+    assert.deepEqual(
+      answer.topics.map(({ name }) => name),
+      ['t', 'nope'],
+    )
     assert.deepEqual(answer.topics[0]!.partitions.map(line), ["0: -1 -1 '' NONE", `1: 7 ${epoch} 'm' NONE`])
     assert.deepEqual(answer.topics[1]!.partitions.map(line), ["4: -1 -1 '' NONE"])
     if (version < 2) continue
     const all = await world.ask(OffsetFetch, offsetFetch, version, { groupId: 'g', topics: null })
-    assert.deepEqual(all.topics.map(({ name, partitions }) => [name, partitions.length]), [['t', 1]])
+    assert.deepEqual(
+      all.topics.map(({ name, partitions }) => [name, partitions.length]),
+      [['t', 1]],
+    )
     assert.deepEqual((await world.ask(OffsetFetch, offsetFetch, version, { groupId: 'nope', topics: null })).topics, [])
   }
 })
@@ -52,7 +58,10 @@ test('an error of the group stands in every partition in version 1, and above th
   const world = new GroupWorld({}, false)
   const topics = [{ name: 't', partitionIndexes: [0, 1] }]
   const first = await world.ask(OffsetFetch, offsetFetch, 1, { groupId: 'g', topics })
-  assert.deepEqual(first.topics[0]!.partitions.map(line), ["0: -1 -1 '' NOT_COORDINATOR", "1: -1 -1 '' NOT_COORDINATOR"])
+  assert.deepEqual(first.topics[0]!.partitions.map(line), [
+    "0: -1 -1 '' NOT_COORDINATOR",
+    "1: -1 -1 '' NOT_COORDINATOR",
+  ])
   const second = await world.ask(OffsetFetch, offsetFetch, 2, { groupId: 'g', topics })
   assert.deepEqual([errorName(second.errorCode), second.topics.length], ['NOT_COORDINATOR', 0])
   const eighth = await world.ask(OffsetFetch, offsetFetch, 8, { groups: [{ groupId: 'g', topics: null }] })
@@ -71,7 +80,14 @@ test('from version 8 on several groups are asked for, each with its own answer',
       ],
       requireStable: true,
     })
-    assert.deepEqual(groups.map(({ groupId, topics: each }) => [groupId, each.length]), [['g', 1], ['nope', 1], ['g', 0]])
+    assert.deepEqual(
+      groups.map(({ groupId, topics: each }) => [groupId, each.length]),
+      [
+        ['g', 1],
+        ['nope', 1],
+        ['g', 0],
+      ],
+    )
     assert.deepEqual(groups[0]!.topics[0]!.partitions.map(line), ["1: 7 3 'm' NONE"])
     assert.deepEqual(groups[1]!.topics[0]!.partitions.map(line), ["1: -1 -1 '' NONE"])
   }
@@ -92,7 +108,8 @@ test('from version 10 on topics go by id', async () => {
       },
     ],
   })
-  const topicsOf = (index: number) => groups[index]!.topics.map(({ topicId, partitions }) => [topicId, ...partitions.map(line)])
+  const topicsOf = (index: number) =>
+    groups[index]!.topics.map(({ topicId, partitions }) => [topicId, ...partitions.map(line)])
   assert.deepEqual(topicsOf(0), [[TOPIC_ID, "1: 7 3 'm' NONE"]])
   assert.deepEqual(topicsOf(1), [
     [TOPIC_ID, "1: 7 3 'm' NONE"],
@@ -105,7 +122,10 @@ test('offsets of a topic that is no more are told by name, and cannot be by id',
   const world = await committed()
   const services = { topics: { ...world.topics, topicIdOf: () => undefined, topicNameOf: () => undefined } }
   const byName = await world.ask(OffsetFetch, offsetFetch, 8, { groups: [{ groupId: 'g', topics: null }] }, services)
-  assert.deepEqual(byName.groups[0]!.topics.map(({ name }) => name), ['t'])
+  assert.deepEqual(
+    byName.groups[0]!.topics.map(({ name }) => name),
+    ['t'],
+  )
   const byId = await world.ask(OffsetFetch, offsetFetch, 10, { groups: [{ groupId: 'g', topics: null }] }, services)
   assert.deepEqual(byId.groups[0]!.topics, [])
 })

@@ -9,7 +9,14 @@ import { GroupWorld } from './group-support.js'
 
 async function joined(world: GroupWorld): Promise<string> {
   const protocols = [{ name: 'range', metadata: Buffer.from('m') }]
-  const request = { groupId: 'g', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', protocols }
+  const request = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 9000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols,
+  }
   return (await world.ask(JoinGroup, joinGroup, 0, request)).memberId
 }
 
@@ -46,6 +53,11 @@ test('version 5 must say which protocol, and say it right', async () => {
 
 test('errors have no assignment', async () => {
   const world = new GroupWorld()
-  const answer = await world.ask(SyncGroup, syncGroup, 1, { groupId: 'g', generationId: 1, memberId: 'm', assignments: [] })
+  const answer = await world.ask(SyncGroup, syncGroup, 1, {
+    groupId: 'g',
+    generationId: 1,
+    memberId: 'm',
+    assignments: [],
+  })
   assert.deepEqual([errorName(answer.errorCode), answer.assignment.length], ['UNKNOWN_MEMBER_ID', 0])
 })

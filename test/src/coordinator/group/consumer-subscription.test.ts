@@ -4,7 +4,10 @@ import { subscribedTopicsOf } from '#src/coordinator/group/consumer-subscription
 import { subscription } from './group-script.js'
 
 test('the topics of all members are taken together', () => {
-  assert.deepEqual(subscribedTopicsOf([subscription('a', 'b'), subscription('b', 'c'), subscription()]), new Set(['a', 'b', 'c']))
+  assert.deepEqual(
+    subscribedTopicsOf([subscription('a', 'b'), subscription('b', 'c'), subscription()]),
+    new Set(['a', 'b', 'c']),
+  )
 })
 
 test('later versions begin as the first does', () => {

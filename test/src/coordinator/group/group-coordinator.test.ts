@@ -70,7 +70,10 @@ const NOBODY = { memberId: 'm', groupInstanceId: null, generationId: 1 }
 const UNKNOWN_SYNC = { ...NOBODY, protocolType: null, protocolName: null, assignments: new Map() }
 
 /** The error codes of every request that names a group, for one group. */
-async function allErrors({ clock, groups }: ReturnType<typeof setUp>, groupId: string): Promise<Record<string, string>> {
+async function allErrors(
+  { clock, groups }: ReturnType<typeof setUp>,
+  groupId: string,
+): Promise<Record<string, string>> {
   const asked = Promise.all([
     groups.join(joinRequest(groupId)),
     groups.sync({ groupId, ...UNKNOWN_SYNC }),
@@ -247,13 +250,20 @@ test('a broker that takes over knows what was committed, and those who were memb
   const answers = Promise.all([
     second.groups.heartbeat({ groupId: 'g', generationId: 1, memberId, groupInstanceId: null }),
     second.groups.describe(['g']),
-    second.groups.fetch({ groupId: 'g', topics: [{ name: 't', topicId: ZERO_UUID, partitionIndexes: [0] }], requireStable: false }),
+    second.groups.fetch({
+      groupId: 'g',
+      topics: [{ name: 't', topicId: ZERO_UUID, partitionIndexes: [0] }],
+      requireStable: false,
+    }),
   ])
   await second.clock.settle()
   const [heartbeat, [described], fetched] = await answers
   assert.equal(heartbeat, ErrorCode.NONE)
   assert.equal(described!.groupState, 'Stable')
-  assert.deepEqual(described!.members.map(each => [each.memberId, Buffer.from(each.memberAssignment).toString()]), [[memberId, 'mine']])
+  assert.deepEqual(
+    described!.members.map(each => [each.memberId, Buffer.from(each.memberAssignment).toString()]),
+    [[memberId, 'mine']],
+  )
   assert.equal(fetched.topics[0]!.partitions[0]!.committedOffset, 7)
 })
 
@@ -274,7 +284,10 @@ test('deleted topics lose their offsets everywhere, also where the log is still 
   await clock.settle()
   const fetched = Promise.all(names.map(groupId => groups.fetch({ groupId, topics: null, requireStable: false })))
   await clock.settle()
-  assert.deepEqual((await fetched).map(({ topics }) => topics.length), [0, 0, 0])
+  assert.deepEqual(
+    (await fetched).map(({ topics }) => topics.length),
+    [0, 0, 0],
+  )
 })
 
 test('groups are described and deleted across partitions, each once', async () => {

@@ -96,20 +96,20 @@ class World {
   act(): void {
     const client = this.#random.pick(this.#clients)
     const dice = this.#random.below(100)
-    if (dice < 4) return this.reload()
-    if (dice < 8) return this.#ask(this.#wild(client), null)
-    if (dice < 12) {
+    if (dice < 4) {
+      this.reload()
+    } else if (dice < 8) {
+      this.#ask(this.#wild(client), null)
+    } else if (dice < 12) {
       // It has crashed; when it comes back it knows nothing.
       Object.assign(client, { phase: 'out', memberId: '' })
-      return
-    }
-    if (dice < 16 && client.memberId !== '') {
+    } else if (dice < 16 && client.memberId !== '') {
       const members = [{ memberId: client.memberId, groupInstanceId: client.instance, reason: '' }]
       this.#ask({ type: 'leave', groupId: client.groupId, members }, null)
       Object.assign(client, { phase: 'out', memberId: '' })
-      return
+    } else {
+      this.#behave(client)
     }
-    this.#behave(client)
   }
 
   #behave(client: Client): void {
@@ -250,7 +250,8 @@ class World {
         assert(asked !== undefined, `ticket ${effect.ticket} is answered, and was not asked or was answered before`)
         this.#open.delete(effect.ticket)
         this.answers++
-        if (asked.client !== null) this.#hear(asked.client, asked.command, effect.type === 'reply' ? effect.reply : null)
+        if (asked.client !== null)
+          this.#hear(asked.client, asked.command, effect.type === 'reply' ? effect.reply : null)
       }
     }
   }
@@ -264,7 +265,8 @@ class World {
     else if (command.type === 'sync') this.#hearSync(client, command.generationId, command.memberId, reply as SyncReply)
     else if (reply === null || ('errorCode' in reply && reply.errorCode !== ErrorCode.NONE)) {
       client.phase = 'out'
-      if (reply !== null && 'errorCode' in reply && reply.errorCode !== ErrorCode.REBALANCE_IN_PROGRESS) client.memberId = ''
+      if (reply !== null && 'errorCode' in reply && reply.errorCode !== ErrorCode.REBALANCE_IN_PROGRESS)
+        client.memberId = ''
     }
   }
 
@@ -332,7 +334,9 @@ class World {
     for (const group of this.machine.groups.values()) {
       const members = [...group.members.values()]
       assert.equal(group.awaitingJoinCount, members.filter(member => member.joinTicket !== null).length)
-      const tickets = members.flatMap(({ joinTicket, syncTicket }) => [joinTicket, syncTicket]).filter(each => each !== null)
+      const tickets = members
+        .flatMap(({ joinTicket, syncTicket }) => [joinTicket, syncTicket])
+        .filter(each => each !== null)
       for (const ticket of tickets) assert(this.#open.has(ticket), 'what waits has not been answered')
       assert(group.isIn('Empty') === (members.length === 0) || group.isIn('PreparingRebalance'), group.state)
     }

@@ -168,7 +168,11 @@ class GroupScript {
       return
     }
     const topic = words.get('topic') ?? 't'
-    const whole = Buffer.concat([key.subarray(0, 4 + groupId.length), named(topic), int32(Number(words.get('partition')))])
+    const whole = Buffer.concat([
+      key.subarray(0, 4 + groupId.length),
+      named(topic),
+      int32(Number(words.get('partition'))),
+    ])
     const value = Buffer.concat([
       Buffer.from([0, 3]),
       int64(Number(words.get('offset'))),
@@ -274,7 +278,10 @@ function replyText(reply: GroupReply): string {
 }
 
 function groupText(group: object): string {
-  const { groupId, groupState, protocolType, groupType, missing, protocolData, members } = group as Record<string, unknown>
+  const { groupId, groupState, protocolType, groupType, missing, protocolData, members } = group as Record<
+    string,
+    unknown
+  >
   if (groupType !== undefined) return `${groupId} ${groupState} ${protocolType || '-'} ${groupType}`
   const list = (members as { memberId: string; memberMetadata: Uint8Array; memberAssignment: Uint8Array }[]).map(
     ({ memberId, memberMetadata, memberAssignment }) => `${memberId}:${text(memberMetadata)}:${text(memberAssignment)}`,
@@ -286,7 +293,8 @@ function groupText(group: object): string {
 function topicText(topic: { readonly name: string; readonly partitions: readonly object[] }): string {
   const partitions = topic.partitions.map(partition => {
     const { partitionIndex, errorCode, committedOffset, metadata } = partition as Record<string, number>
-    const offset = committedOffset === undefined || errorCode !== 0 ? '' : `${committedOffset}${metadata ? `'${metadata}'` : ''}`
+    const offset =
+      committedOffset === undefined || errorCode !== 0 ? '' : `${committedOffset}${metadata ? `'${metadata}'` : ''}`
     return `${partitionIndex}:${errorCode === 0 ? offset || 'ok' : errorName(errorCode!)}`
   })
   return `${topic.name}[${partitions.join(' ')}]`
@@ -302,7 +310,12 @@ function topicText(topic: { readonly name: string; readonly partitions: readonly
  * deleteOffsets G topic-partition...
  * describe G... | list [states=a,b] [types=a,b] | deleteGroups G... | topicsDeleted T...
  */
-function commandOf(verb: string, plain: readonly string[], words: Words, newId: (name: string) => string): GroupCommand {
+function commandOf(
+  verb: string,
+  plain: readonly string[],
+  words: Words,
+  newId: (name: string) => string,
+): GroupCommand {
   const [groupId = ''] = plain
   const memberId = words.get('id') ?? ''
   const groupInstanceId = words.get('instance') ?? null
@@ -320,7 +333,11 @@ function commandOf(verb: string, plain: readonly string[], words: Words, newId: 
       return { type: 'heartbeat', groupId, generationId, memberId, groupInstanceId }
     case 'leave': {
       const ids = plain.slice(1)
-      const members = (ids.length > 0 ? ids : ['']).map(id => ({ memberId: id, groupInstanceId, reason: 'not provided' }))
+      const members = (ids.length > 0 ? ids : ['']).map(id => ({
+        memberId: id,
+        groupInstanceId,
+        reason: 'not provided',
+      }))
       return { type: 'leave', groupId, members }
     }
     case 'describe':
@@ -332,7 +349,10 @@ function commandOf(verb: string, plain: readonly string[], words: Words, newId: 
     case 'deleteGroups':
       return { type: 'deleteGroups', groupIds: plain }
     case 'topicsDeleted':
-      return { type: 'topicsDeleted', topics: plain.map(name => ({ name, topicId: words.get('topicId') ?? ZERO_UUID })) }
+      return {
+        type: 'topicsDeleted',
+        topics: plain.map(name => ({ name, topicId: words.get('topicId') ?? ZERO_UUID })),
+      }
     default:
       return offsetCommandOf(verb, plain, words)
   }
@@ -377,7 +397,12 @@ function offsetCommandOf(verb: string, plain: readonly string[], words: Words): 
   const topics = [...byTopic]
   if (verb === 'fetch') {
     const asked = topics.map(([name, partitionIndexes]) => ({ name, topicId, partitionIndexes }))
-    return { type: 'fetch', groupId, topics: asked.length === 0 ? null : asked, requireStable: words.get('stable') === 'yes' }
+    return {
+      type: 'fetch',
+      groupId,
+      topics: asked.length === 0 ? null : asked,
+      requireStable: words.get('stable') === 'yes',
+    }
   }
   if (verb === 'deleteOffsets') {
     return { type: 'deleteOffsets', groupId, topics: topics.map(([name, partitions]) => ({ name, partitions })) }

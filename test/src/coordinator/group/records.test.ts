@@ -20,7 +20,10 @@ function decode(key: string, value: string | null): GroupRecordContent | undefin
 }
 
 /** Records that Kafka 4.4 wrote, by what they are. */
-const KAFKA: Record<string, { readonly key: string; readonly value: string | null; readonly content: GroupRecordContent }> = {
+const KAFKA: Record<
+  string,
+  { readonly key: string; readonly value: string | null; readonly content: GroupRecordContent }
+> = {
   'an offset with a topic id': {
     key: '0001 0000 000174 00000000',
     value: '0004 0000000000000001 ffffffff 04 686579 000001a1fd51df70 01 00 10 5d92d32cb7944ea8916fc5dad3c88297',
@@ -83,7 +86,10 @@ const KAFKA: Record<string, { readonly key: string; readonly value: string | nul
     value: `0003 0008 636f6e73756d6572 00000001 0005 72616e6765
       0027 78312d35663832363264352d646664612d343039392d386531362d393231393066396565336466 000001a1fd6dcae8 00000001
       0027 78312d35663832363264352d646664612d343039392d386531362d393231393066396565336466 0002 7831 0003 61736b
-      000a 2f3132372e302e302e31 000005dc 00002710 00000010 000000000001 0004 742d7231 ffffffff 00000001 70`.replaceAll('\n', ''),
+      000a 2f3132372e302e302e31 000005dc 00002710 00000010 000000000001 0004 742d7231 ffffffff 00000001 70`.replaceAll(
+      '\n',
+      '',
+    ),
     content: {
       type: 'group',
       groupId: 'stat2-r1',
@@ -121,7 +127,10 @@ for (const [name, { key, value, content }] of Object.entries(KAFKA)) {
           ? offsetRecord(content.groupId, content.topic, content.partition, content.value)
           : assert.fail()
     assert.equal(Buffer.from(written.key).toString('hex'), hex(key).toString('hex'))
-    assert.equal(written.value === null ? null : Buffer.from(written.value).toString('hex'), value?.replaceAll(' ', '') ?? null)
+    assert.equal(
+      written.value === null ? null : Buffer.from(written.value).toString('hex'),
+      value?.replaceAll(' ', '') ?? null,
+    )
   })
 }
 
@@ -131,11 +140,21 @@ test('older versions are read: what they do not have is unknown', () => {
     groupId: 'g',
     topic: 't',
     partition: 2,
-    value: { offset: 5, leaderEpoch: -1, metadata: 'm', commitTimestampMs: 100, expireTimestampMs: -1, topicId: ZERO_UUID },
+    value: {
+      offset: 5,
+      leaderEpoch: -1,
+      metadata: 'm',
+      commitTimestampMs: 100,
+      expireTimestampMs: -1,
+      topicId: ZERO_UUID,
+    },
   })
   const third = decode('0001 000167 000174 00000002', '0003 0000000000000005 00000007 0000 0000000000000064')
   assert.equal(third?.type === 'offset' && third.value?.leaderEpoch, 7)
-  const first = decode('0002 000167', '0001 0000 00000003 ffff ffff 00000001 000161 000162 000163 0000000a 0000000b 00000000 00000000')
+  const first = decode(
+    '0002 000167',
+    '0001 0000 00000003 ffff ffff 00000001 000161 000162 000163 0000000a 0000000b 00000000 00000000',
+  )
   assert(first?.type === 'group')
   assert.equal(first.value?.currentStateTimestamp, -1)
   assert.deepEqual(first.value?.members[0], {
@@ -155,7 +174,12 @@ test('records of other kinds of groups are known by their keys', () => {
   const key = '0005 0003 6e6577 0001 6d'
   assert.deepEqual(decode(key, 'ffffff'), content)
   assert.deepEqual(decode(key, null), { ...content, isTombstone: true })
-  assert.deepEqual(decode('000a 0001 73 0001 6d', '00'), { ...content, groupType: 'share', recordType: 10, groupId: 's' })
+  assert.deepEqual(decode('000a 0001 73 0001 6d', '00'), {
+    ...content,
+    groupType: 'share',
+    recordType: 10,
+    groupId: 's',
+  })
   assert.deepEqual(decode('0011 0001 73', '00'), { ...content, groupType: 'streams', recordType: 17, groupId: 's' })
   const tombstone = otherTombstone(hex(key), content as GroupRecordContent & { type: 'other' })
   assert.deepEqual([Buffer.from(tombstone.key), tombstone.value], [hex(key), null])
@@ -193,7 +217,10 @@ test('a group that lists a member or an instance twice is damaged', () => {
     assignment: Buffer.alloc(0),
   }
   const group = { protocolType: 'consumer', generation: 1, protocol: 'p', leader: 'm', currentStateTimestamp: 1 }
-  for (const twin of [{ ...member, groupInstanceId: 'j' }, { ...member, memberId: 'n' }]) {
+  for (const twin of [
+    { ...member, groupInstanceId: 'j' },
+    { ...member, memberId: 'n' },
+  ]) {
     const { key, value } = groupRecord('g', { ...group, members: [member, twin] } satisfies GroupMetadata)
     assert.throws(() => decodeGroupRecord(key, value), /lists a member twice/)
   }
