@@ -83,6 +83,11 @@ export class AbortedIndex {
     return this.#open().sync()
   }
 
+  /** What is in the file may be in the page cache only: a process that was killed wrote it. */
+  distrust(): void {
+    this.#isDirty = true
+  }
+
   rename(to: string): void {
     if (this.#file !== null) this.#file.rename(to)
     else this.#home.disk.rename(this.#home.pathOf(txnIndexSuffix), to)

@@ -13,8 +13,8 @@ import {
 import { legacyHasValidCrc, legacyMaxTimestamp } from '#protocol/records/legacy.js'
 
 /*
- * Batches as they lie in segment files, which may still hold messages of magic 0 and 1. All but the checksum is read from
- * the header alone.
+ * Batches as they lie in segment files, which may still hold messages of magic 0 and 1. All but the checksum is read
+ * from the header alone.
  */
 
 /** As many bytes of a batch as these functions look at; a legacy message may be shorter as a whole. */

@@ -20,9 +20,9 @@ const gatheredBytesMax = 64 * 1024 * 1024
 const noEpoch = -2
 
 /**
- * The way of batches into a log, in two steps: staging gives them their place and takes them into what is known of epochs
- * and producers; writing brings all that is staged to the file with one call and moves the end of the log. If writing fails
- * the staged batches never were.
+ * The way of batches into a log, in two steps: staging gives them their place and takes them into what is known of
+ * epochs and producers; writing brings all that is staged to the file with one call and moves the end of the log. If
+ * writing fails the staged batches never were.
  */
 export class Appender {
   readonly recent = new RecentBatches()
@@ -120,7 +120,7 @@ export class Appender {
       state.segments.push(newSegment(state.environment, state.place, at, nowMs))
     })
     state.isTouched = true
-    state.isFolderDirty = true
+    state.namesChanged()
     this.recent.clear()
     this.#syncer.syncRolled()
   }
@@ -240,8 +240,9 @@ export class Appender {
   }
 
   /**
-   * A new segment for an append of `bytes` whose greatest timestamp is `timestamp`: by size, by time (that of the records, if
-   * the segment has any, else of the clock), when an index is full, or when offsets would be too far from the base.
+   * A new segment for an append of `bytes` whose greatest timestamp is `timestamp`: by size, by time (that of the
+   * records, if the segment has any, else of the clock), when an index is full, or when offsets would be too far from
+   * the base.
    */
   #rollIfDue(bytes: number, timestamp: number, lastOffset: number, firstOffset: number, nowMs: number): void {
     const state = this.#state
@@ -315,7 +316,10 @@ export class Appender {
   }
 }
 
-/** A part of `segment.jitter.ms` that differs from segment to segment, so that the logs of a topic do not all roll at once. */
+/**
+ * A part of `segment.jitter.ms` that differs from segment to segment, so that the logs of a topic do not all roll at
+ * once.
+ */
 function jitterOf(state: LogState, segment: Segment): number {
   const bound = Math.min(state.config.segmentJitterMs, state.config.segmentMs)
   if (bound <= 0) return 0

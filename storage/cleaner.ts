@@ -33,8 +33,9 @@ export interface CleaningReport {
 }
 
 /**
- * Compacts logs whose `cleanup.policy` has compact, one at a time, the dirtiest first. It has no clock and no timer: who
- * has them calls `clean` again and again, at once after a round that did something, else after `log.cleaner.backoff.ms`.
+ * Compacts logs whose `cleanup.policy` has compact, one at a time, the dirtiest first. It has no clock and no timer:
+ * who has them calls `clean` again and again, at once after a round that did something, else after
+ * `log.cleaner.backoff.ms`.
  */
 export class LogCleaner {
   readonly #options: LogCleanerOptions

@@ -23,8 +23,8 @@ export interface CompactionFilterOptions {
 export type Filtered = 'keep' | 'remove' | Buffer
 
 /**
- * Decides batch by batch what compaction leaves of a log: the last record of each key, tombstones and markers until their
- * time has come (KIP-534), what is left empty but still says something.
+ * Decides batch by batch what compaction leaves of a log: the last record of each key, tombstones and markers until
+ * their time has come (KIP-534), what is left empty but still says something.
  */
 export class CompactionFilter {
   readonly #options: CompactionFilterOptions
@@ -83,7 +83,10 @@ export class CompactionFilter {
     return offset >= map.get(key) && (!isTombstone || mayHoldTombstone)
   }
 
-  /** A batch that stays even without records: it holds the last sequence or epoch of a producer, or the end of the round. */
+  /**
+   * A batch that stays even without records: it holds the last sequence or epoch of a producer, or the end of the
+   * round.
+   */
   #staysEmpty(buffer: Buffer, position: number): boolean {
     const lastOffset = batch.lastOffset(buffer, position)
     if (lastOffset + 1 === this.#options.upperBoundOffset) return true

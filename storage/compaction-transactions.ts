@@ -9,8 +9,8 @@ interface OngoingAborted {
 }
 
 /**
- * Which transactions compaction is in the middle of, as it walks over a log: their aborted records go, and a marker goes
- * when no batch of its transaction is left.
+ * Which transactions compaction is in the middle of, as it walks over a log: their aborted records go, and a marker
+ * goes when no batch of its transaction is left.
  */
 export class CompactionTransactions {
   /** Told of an aborted transaction whose marker stays: it belongs in the index of the new segment. */

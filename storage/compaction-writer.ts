@@ -10,8 +10,8 @@ import { Segment } from './segment.js'
 const piecesMax = 512
 
 /**
- * The segment that compaction writes, and how it takes the place of those it was made of. At each moment the files say how
- * far it has come (see log-loader.ts):
+ * The segment that compaction writes, and how it takes the place of those it was made of. At each moment the files
+ * say how far it has come (see log-loader.ts):
  *
  * 1. `.cleaned`  being written
  * 2. `.swap`     whole and on the device: from here on it counts
@@ -94,7 +94,7 @@ export class CompactionWriter {
     segment.changeSuffix('')
     const bases = new Set(old.slice(1).map(one => one.baseOffset))
     state.removeSnapshots(offset => bases.has(offset))
-    state.isFolderDirty = true
+    state.namesChanged()
     state.isTouched = true
     segment.close()
   }

@@ -13,6 +13,7 @@ import { headerBytesMax, isIntactAt, lastOffsetAt, soundSizeAt } from './any-bat
 import { CompactionFilter } from './compaction-filter.js'
 import { CompactionTransactions } from './compaction-transactions.js'
 import { CompactionWriter } from './compaction-writer.js'
+import { isDiskError } from './log-environment.js'
 import type { LogState } from './log-state.js'
 import type { AbortedTransaction } from './log-types.js'
 import type { OffsetMap } from './offset-map.js'
@@ -96,9 +97,9 @@ export function planCompaction(
 }
 
 /**
- * One round of compaction: finds out the last offset of each key in the dirty part, then writes the log up to there anew,
- * group of segments by group, without the records that a later one of the same key stands for. Throws UncleanableError,
- * CompactionAbortedError, or LogError KAFKA_STORAGE_ERROR.
+ * One round of compaction: finds out the last offset of each key in the dirty part, then writes the log up to there
+ * anew, group of segments by group, without the records that a later one of the same key stands for. Throws
+ * UncleanableError, CompactionAbortedError, or LogError KAFKA_STORAGE_ERROR.
  */
 export async function compact(
   state: LogState,
@@ -218,12 +219,13 @@ class Compaction {
         }
         await writer.finish(group[group.length - 1]!)
         this.#expect(group)
-        writer.swapIn(group)
-        this.#bytesWritten += writer.size
       } catch (error) {
-        if (this.#state.environment.failure === null) writer.discard()
+        // The disk may have failed: then the next start removes what is left.
+        if (!isDiskError(error)) writer.discard()
         throw error
       }
+      writer.swapIn(group)
+      this.#bytesWritten += writer.size
     }
   }
 
@@ -242,8 +244,8 @@ class Compaction {
   }
 
   /**
-   * Walks over the batches of a segment from `position` on, while `visit` wants more. `visit` gets the place of the batch
-   * in `#buffer` and its size; `afterChunk` is called when the bytes of a chunk are about to go.
+   * Walks over the batches of a segment from `position` on, while `visit` wants more. `visit` gets the place of the
+   * batch in `#buffer` and its size; `afterChunk` is called when the bytes of a chunk are about to go.
    */
   async #walk(
     segment: Segment,
@@ -309,8 +311,8 @@ function modifiedMs(segment: Segment): number {
 }
 
 /**
- * Neighbours that together are no larger than one segment may be, in batches, index entries and offsets: each group becomes
- * one segment.
+ * Neighbours that together are no larger than one segment may be, in batches, index entries and offsets: each group
+ * becomes one segment.
  */
 function groupSegments(state: LogState, endOffset: number, firstUncleanableOffset: number): Segment[][] {
   const { segmentBytes, segmentIndexBytes } = state.config

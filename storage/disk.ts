@@ -70,8 +70,8 @@ export interface File {
   /** As readInto, but off the event loop: for data that may have left the page cache. */
   readIntoAsync(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
   /**
-   * Writes the chunks at the end. All or nothing as far as this handle's `size` goes: after an error, the file is cut back
-   * (as far as the system lets it) and `size` is what it was.
+   * Writes the chunks at the end. All or nothing as far as this handle's `size` goes: after an error, the file is cut
+   * back (as far as the system lets it) and `size` is what it was.
    */
   append(chunks: readonly Uint8Array[]): void
   /** The same for the bytes `buffer[start, end)`: spares the view. */

@@ -1,6 +1,6 @@
 /*
- * Names of files and folders of a log directory. A segment's files carry its base offset in twenty digits, a partition's
- * folder its topic and number; suffixes tell what is being done to them.
+ * Names of files and folders of a log directory. A segment's files carry its base offset in twenty digits, a
+ * partition's folder its topic and number; suffixes tell what is being done to them.
  */
 
 export const logSuffix = '.log'
@@ -50,8 +50,9 @@ export function folderName(topic: string, partition: number): string {
 }
 
 /**
- * The name of a folder that is marked: `<topic>-<partition>.<32 hexadecimal digits>-<state>`. The topic is cut where the
- * whole would be too long (not for futures, which must keep theirs: a topic of at most 249 characters then is too long).
+ * The name of a folder that is marked: `<topic>-<partition>.<32 hexadecimal digits>-<state>`. The topic is cut where
+ * the whole would be too long (not for futures, which must keep theirs: a topic of at most 249 characters then is too
+ * long).
  */
 export function markedFolderName(topic: string, partition: number, unique: string, state: FolderState): string {
   const suffix = `-${partition}.${unique}-${state}`

@@ -14,9 +14,9 @@ const pendingMax = 512
 const pendingFirst = 8
 
 /**
- * A file of entries of one size, appended to and searched. New entries wait in memory and are written by the hundreds: what
- * a crash takes of them recovery finds again by reading the batches. A tail of zeros, which Kafka leaves behind when it is
- * killed (it makes index files large in advance), does not count.
+ * A file of entries of one size, appended to and searched. New entries wait in memory and are written by the
+ * hundreds: what a crash takes of them recovery finds again by reading the batches. A tail of zeros, which Kafka
+ * leaves behind when it is killed (it makes index files large in advance), does not count.
  *
  * ```
  * stored entries (file, read by pages) | pending entries (memory)
@@ -120,6 +120,11 @@ export class IndexFile {
     if (!this.#isDirty) return done
     this.#isDirty = false
     return this.#open().sync()
+  }
+
+  /** What is in the file may be in the page cache only: a process that was killed wrote it. */
+  distrust(): void {
+    this.#isDirty = true
   }
 
   /** Goes with a renamed segment. */

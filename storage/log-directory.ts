@@ -9,12 +9,13 @@ import {
 import { CheckpointFile } from './checkpoint-file.js'
 import { type CleanShutdown, readCleanShutdown, removeCleanShutdown, writeCleanShutdown } from './clean-shutdown.js'
 import type { Disk, Lock } from './disk.js'
+import { makeDurableDirectory } from './durable-directory.js'
 import { type FolderState, folderName, markedFolderName, parseFolderName, partitionMetadataName } from './file-names.js'
 import { PartitionLog } from './log.js'
 import type { LogConfig } from './log-config.js'
 import { LogEnvironment } from './log-environment.js'
 import { LogError } from './log-error.js'
-import { loadLog, newSegment } from './log-loader.js'
+import { loadLog, newSegment, runToEnd } from './log-loader.js'
 import { LogState } from './log-state.js'
 import type { RecoveryReport } from './log-types.js'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from './meta-properties.js'
@@ -83,8 +84,8 @@ export function openLogDirectory(options: LogDirectoryOptions): LogDirectory {
 }
 
 /**
- * One of `log.dirs`: the logs in it, the files that they share, and their common fate. Made by `openLogDirectory`; `load`
- * then opens the partitions.
+ * One of `log.dirs`: the logs in it, the files that they share, and their common fate. Made by `openLogDirectory`;
+ * `load` then opens the partitions.
  */
 export class LogDirectory {
   readonly path: string
@@ -150,9 +151,9 @@ export class LogDirectory {
   }
 
   /**
-   * Opens all partitions but that of `__cluster_metadata`. A generator that yields between pieces of work (a partition,
-   * some MiB of recovery), so that the caller can let others run; it ends with the report. An error of the disk takes the
-   * directory offline.
+   * Opens all partitions but that of `__cluster_metadata`. A generator that yields between pieces of work (a
+   * partition, some MiB of recovery), so that the caller can let others run; it ends with the report. An error of the
+   * disk takes the directory offline.
    */
   *load(configOf: (topic: string) => LogConfig, nowMs: number): Generator<void, LoadReport, void> {
     const recoveries: RecoveryReport[] = []
@@ -288,7 +289,7 @@ export class LogDirectory {
   checkpoint(): void {
     this.#guarded('writing checkpoints', () => {
       this.#writeRecoveryPoints()
-      const moved = [...this.#logs.values()].filter(log => log.logStartOffset > log.state.segments[0]!.baseOffset)
+      const moved = [...this.#logs.values()].filter(log => log.state.hasOwnStart)
       this.#logStarts.write(moved.map(log => lineOf(log, log.logStartOffset)))
       if (this.#staleNames.size > 0) this.#forgetStaleNames()
     })
@@ -313,8 +314,8 @@ export class LogDirectory {
   }
 
   /**
-   * Flushes and closes all logs, writes checkpoints and, last, the clean-shutdown marker with the broker's epoch (-1: not
-   * known); lets the lock go. An offline directory is just let go of.
+   * Flushes and closes all logs, writes checkpoints and, last, the clean-shutdown marker with the broker's epoch (-1:
+   * not known); lets the lock go. An offline directory is just let go of.
    */
   async close(brokerEpoch: number, highWatermarkOf: (log: PartitionLog) => number): Promise<void> {
     if (this.#isClosed) return
@@ -349,6 +350,7 @@ export class LogDirectory {
       for (const log of all) await log.close()
     }
     await Promise.all(Array.from({ length: closingMax }, worker))
+    await this.#environment.syncNames()
   }
 
   #guarded<T>(action: string, run: () => T): T {
@@ -410,7 +412,7 @@ export class LogDirectory {
       isClean: false,
     })
     this.#writeTopicId(state, options.topicId)
-    this.#environment.isFolderDirty = true
+    this.#environment.namesChanged()
     return new PartitionLog(state)
   }
 
@@ -419,7 +421,7 @@ export class LogDirectory {
     this.#disk.writeFile(state.pathOf(partitionMetadataName), formatPartitionMetadata(topicId))
     state.topicId = topicId
     state.isMetadataDurable = false
-    state.isFolderDirty = true
+    state.namesChanged()
   }
 
   #retire(log: PartitionLog, folderState: FolderState, nowMs: number): string {
@@ -445,7 +447,7 @@ export class LogDirectory {
     this.#disk.rename(from, to)
     place.path = to
     this.#environment.moveRemovals(from, to)
-    this.#environment.isFolderDirty = true
+    this.#environment.namesChanged()
   }
 
   #freeName(topic: string, partition: number, folderState: FolderState, nowMs: number): string {
@@ -482,22 +484,4 @@ interface LoadOneOptions {
 
 function lineOf(log: PartitionLog, offset: number) {
   return { topic: log.topic, partition: log.partition, offset }
-}
-
-function runToEnd<T>(steps: Generator<void, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
-/** Makes a folder whose name, and the names of those above it that were missing, outlive a crash. */
-function makeDurableDirectory(disk: Disk, path: string): void {
-  const parents: string[] = []
-  for (let missing = path; !disk.exists(missing); ) {
-    missing = missing.slice(0, missing.lastIndexOf('/')) || '/'
-    parents.push(missing)
-  }
-  disk.makeDirectory(path)
-  for (const parent of parents) disk.syncDirectory(parent)
 }

@@ -38,8 +38,9 @@ export class LogEnvironment {
   readonly checkpointRecoveryPoints: () => void
   /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
   bytesAppended = 0
-  /** Names of partition folders were made or changed since the folder was last synced. */
-  isFolderDirty = false
+  /** Changes of names of partition folders, and how many of them are on the device. */
+  #nameChanges = 0
+  #nameChangesSynced = 0
   #failure: Error | null = null
   #removals: Removal[] = []
   readonly #onFailure: (error: Error) => void
@@ -59,8 +60,8 @@ export class LogEnvironment {
   }
 
   /**
-   * Takes the directory offline for an error of the disk, and gives the error to throw. Errors that are ours already, and
-   * broken invariants, are passed on as they are.
+   * Takes the directory offline for an error of the disk, and gives the error to throw. Errors that are ours already,
+   * and broken invariants, are passed on as they are.
    */
   fail(action: string, cause: unknown): Error {
     if (cause instanceof LogError) return cause
@@ -87,16 +88,31 @@ export class LogEnvironment {
     }
   }
 
-  /** Makes the names of partition folders durable; callers that come while it runs wait for one more run. */
-  async syncFolder(): Promise<void> {
-    while (this.isFolderDirty || this.#folderSync !== null) {
-      if (this.#folderSync === null) {
-        this.isFolderDirty = false
-        this.#folderSync = this.disk.syncDirectoryAsync(this.path).finally(() => {
-          this.#folderSync = null
-        })
-      }
-      await this.#folderSync
+  /** Names of partition folders are not on the device. */
+  get areNamesDirty(): boolean {
+    return this.#nameChanges !== this.#nameChangesSynced
+  }
+
+  /** A partition folder was made or renamed. */
+  namesChanged(): void {
+    this.#nameChanges++
+  }
+
+  /** Makes the names of partition folders durable: all that were changed before the call. */
+  async syncNames(): Promise<void> {
+    const changes = this.#nameChanges
+    while (this.#nameChangesSynced < changes) await (this.#folderSync ??= this.#syncFolderOnce())
+  }
+
+  async #syncFolderOnce(): Promise<void> {
+    const changes = this.#nameChanges
+    try {
+      await this.disk.syncDirectoryAsync(this.path)
+      this.#nameChangesSynced = changes
+    } catch (error) {
+      throw this.fail(`syncing ${this.path}`, error)
+    } finally {
+      this.#folderSync = null
     }
   }
 

@@ -55,8 +55,8 @@ interface FolderContent {
 }
 
 /**
- * Opens one log. After a clean stop that reads next to nothing: the names, the sizes, the end of the last segment. After a
- * crash the batches beyond the recovery point are checked (see Recovery). Yields between pieces of work.
+ * Opens one log. After a clean stop that reads next to nothing: the names, the sizes, the end of the last segment.
+ * After a crash the batches beyond the recovery point are checked (see Recovery). Yields between pieces of work.
  */
 export function* loadLog(options: LoadLogOptions): Generator<void, LoadedLog, void> {
   const { environment, isClean } = options
@@ -173,9 +173,9 @@ function filesOf(content: FolderContent, offset: number): SegmentFiles {
 }
 
 /**
- * Ends what was interrupted. Compaction writes `.cleaned` files (not finished: they go), renames them `.swap` (finished:
- * they take the place of the segments whose offsets they hold), renames the old ones `.deleted`, and the new ones to their
- * plain names. A `.swap` at or after a `.cleaned` belongs to a set that is not finished.
+ * Ends what was interrupted. Compaction writes `.cleaned` files (not finished: they go), renames them `.swap`
+ * (finished: they take the place of the segments whose offsets they hold), renames the old ones `.deleted`, and the
+ * new ones to their plain names. A `.swap` at or after a `.cleaned` belongs to a set that is not finished.
  */
 function removeLeftovers(environment: LogEnvironment, place: LogPlace, content: FolderContent, notes: string[]): void {
   const { disk } = environment
@@ -264,7 +264,8 @@ function startAnew(state: LogState, options: LoadLogOptions): void {
   state.logStartOffset = options.logStartOffset
   state.logEndOffset = options.logStartOffset
   state.recoveryPoint = options.logStartOffset
-  state.isFolderDirty = true
+  // Durably: offsets below the start must not be given again.
+  options.environment.disk.syncDirectory(state.place.path)
   state.forgetProducers()
   state.epochs.clear()
 }
@@ -277,4 +278,12 @@ function removeStraySnapshots(state: LogState): void {
   const isStray = (offset: number) =>
     offset > state.logEndOffset || (!bases.has(offset) && (offset < newest || offset < state.active.baseOffset))
   state.removeSnapshots(isStray)
+}
+
+/** Does at once what could be done in pieces. */
+export function runToEnd<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }

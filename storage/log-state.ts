@@ -56,14 +56,16 @@ export class LogState {
   isMetadataDurable = true
   /** When the oldest record that is not on the device was appended, ms since 1970; Infinity if all are. */
   unflushedSinceMs = Infinity
-  /** Names in the folder changed since it was last synced. */
-  isFolderDirty = false
+  /** Changes of names in the folder, and how many of them are on the device. */
+  #nameChanges = 0
+  #nameChangesSynced = 0
   /** What the recovery point file on the device says at most: it must be lowered before the log is cut below it. */
   checkpointedRecoveryPoint: number
   /** Snapshot files written but not synced. */
   unsyncedSnapshots: number[] = []
   #isClean: boolean
   #epochs: EpochHistory | null = null
+  #areEpochsDurable = true
   #producers: ProducerState | null = null
 
   constructor(options: LogStateOptions) {
@@ -85,6 +87,29 @@ export class LogState {
 
   get active(): Segment {
     return this.segments[this.segments.length - 1]!
+  }
+
+  /** Names in the folder are not on the device. */
+  get areNamesDirty(): boolean {
+    return this.#nameChanges !== this.#nameChangesSynced
+  }
+
+  /** A file of the folder was made, renamed or removed. */
+  namesChanged(): void {
+    this.#nameChanges++
+  }
+
+  /** Makes the names in the folder durable. */
+  async syncNames(): Promise<void> {
+    const changes = this.#nameChanges
+    await this.inFolder(path => this.environment.disk.syncDirectoryAsync(path))
+    this.#nameChangesSynced = Math.max(changes, this.#nameChangesSynced)
+  }
+
+  /** Whether the files do not say where the log begins, or might not after a crash: removed segments would be back. */
+  get hasOwnStart(): boolean {
+    const { logStartOffset, segments, areNamesDirty } = this
+    return logStartOffset > segments[0]!.baseOffset || (logStartOffset > 0 && areNamesDirty)
   }
 
   get name(): string {
@@ -148,16 +173,18 @@ export class LogState {
   writeEpochs(): void {
     const content = formatEpochCheckpoint(this.epochs.epochs, this.epochs.startOffsets)
     this.environment.disk.writeFile(this.pathOf(epochCheckpointName), content)
+    this.#areEpochsDurable = false
   }
 
   /** Makes the epochs durable. */
   async syncEpochs(): Promise<void> {
     const history = this.#epochs
-    if (history === null || !history.isDirty) return
+    if (history === null || (!history.isDirty && this.#areEpochsDurable)) return
     const entries = history.entries()
     const content = formatEpochCheckpoint(history.epochs, history.startOffsets)
     await this.inFolder(path => this.environment.disk.replaceFileAsync(`${path}/${epochCheckpointName}`, content))
     history.markStored(entries)
+    this.#areEpochsDurable = true
   }
 
   /** Does something in the folder, and does it again if the folder was renamed meanwhile. */
@@ -190,6 +217,18 @@ export class LogState {
   forgetProducers(): void {
     this.#producers = null
     this.#isClean = false
+  }
+
+  /**
+   * The process before this one was killed: what it wrote last may be in the page cache only, be it contents or
+   * names. The next sync makes all of it durable.
+   */
+  distrust(): void {
+    this.namesChanged()
+    this.environment.namesChanged()
+    this.isMetadataDurable = this.topicId === null
+    this.unsyncedSnapshots = [...this.snapshots]
+    this.#areEpochsDurable = false
   }
 
   /** The state at `endOffset`: from the newest snapshot that is not above it, and the batches from there on. */
@@ -240,8 +279,8 @@ export class LogState {
   }
 
   /**
-   * Writes what is known of the producers at the end of the log as the snapshot of `offset`, unless there is one already.
-   * Not yet durable.
+   * Writes what is known of the producers at the end of the log as the snapshot of `offset`, unless there is one
+   * already. Not yet durable.
    */
   takeSnapshot(offset: number): void {
     const last = this.snapshots[this.snapshots.length - 1] ?? this.logStartOffset
@@ -250,7 +289,7 @@ export class LogState {
     this.environment.disk.writeFile(this.snapshotPath(offset), encodeSnapshot(state))
     this.snapshots.push(offset)
     this.unsyncedSnapshots.push(offset)
-    this.isFolderDirty = true
+    this.namesChanged()
   }
 
   /** Removes the snapshots for which `isObsolete` holds; true if there were any. */
@@ -260,7 +299,7 @@ export class LogState {
     for (const offset of obsolete) this.environment.disk.remove(this.snapshotPath(offset))
     this.snapshots = this.snapshots.filter(offset => !isObsolete(offset))
     this.unsyncedSnapshots = this.unsyncedSnapshots.filter(offset => !isObsolete(offset))
-    this.isFolderDirty = true
+    this.namesChanged()
     return true
   }
 }

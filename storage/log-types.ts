@@ -45,7 +45,9 @@ export interface AppendInfo {
   needsSync: boolean
 }
 
-/** Where records lie: a slice of one segment file. Filled in by `locate`; the caller owns the object and may reuse it. */
+/**
+ * Where records lie: a slice of one segment file. Filled in by `locate`; the caller owns the object and may reuse it.
+ */
 export interface ReadLocation {
   segment: Segment | null
   /** Bytes from the beginning of the segment file. */

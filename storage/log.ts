@@ -115,11 +115,11 @@ export class PartitionLog {
   /**
    * Appends complete, validated batches, `buffer[start, end)`: stages, writes, publishes.
    *
-   * As leader ('client', 'coordinator', 'raft') it gives them offsets and the leader epoch, stamped in place, and checks
-   * producers: a batch that is there already is answered with `isDuplicate` and not appended again. As follower
-   * ('replication') it takes them as they are. Throws LogError; what is refused changes nothing:
-   * MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE,
-   * TRANSACTION_COORDINATOR_FENCED, INVALID_RECORD, UNEXPECTED_APPEND_OFFSET, KAFKA_STORAGE_ERROR.
+   * As leader ('client', 'coordinator', 'raft') it gives them offsets and the leader epoch, stamped in place, and
+   * checks producers: a batch that is there already is answered with `isDuplicate` and not appended again. As
+   * follower ('replication') it takes them as they are. Throws LogError; what is refused changes nothing:
+   * MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER,
+   * INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED, INVALID_RECORD, UNEXPECTED_APPEND_OFFSET, KAFKA_STORAGE_ERROR.
    *
    * The object returned is used again by the next append to this log.
    */
@@ -130,8 +130,8 @@ export class PartitionLog {
   }
 
   /**
-   * As `append`, but the bytes are written, and their records readable, only by `writeGathered`: they must stay in `buffer`
-   * until then. What is gathered may be written earlier, when a new segment begins or when it becomes much.
+   * As `append`, but the bytes are written, and their records readable, only by `writeGathered`: they must stay in
+   * `buffer` until then. What is gathered may be written earlier, when a new segment begins or when it becomes much.
    */
   appendGathered(buffer: Buffer, start: number, end: number, options: AppendOptions): AppendInfo {
     return this.#appender.stage(buffer, start, end, options)
@@ -147,8 +147,8 @@ export class PartitionLog {
 
   /**
    * Finds the slice for a fetch: from the batch that holds `offset`, up to `maxOffset` (exclusive; whole batches) and
-   * `maxBytes`, which may cut the last batch; `minOneBatch` makes room for the first batch whatever its size. False when
-   * there is nothing. Throws OFFSET_OUT_OF_RANGE outside [logStartOffset, logEndOffset].
+   * `maxBytes`, which may cut the last batch; `minOneBatch` makes room for the first batch whatever its size. False
+   * when there is nothing. Throws OFFSET_OUT_OF_RANGE outside [logStartOffset, logEndOffset].
    */
   locate(offset: number, maxBytes: number, maxOffset: number, minOneBatch: boolean, into: ReadLocation): boolean {
     return this.#reader.locate(offset, maxBytes, maxOffset, minOneBatch, into)
@@ -173,7 +173,9 @@ export class PartitionLog {
     return this.#reader.readAsync(offset, maxBytes, maxOffset, minOneBatch)
   }
 
-  /** Resolves when everything appended before the call is on the device. Calls that wait together share one fdatasync. */
+  /**
+   * Resolves when everything appended before the call is on the device. Calls that wait together share one fdatasync.
+   */
   sync(): Promise<void> {
     this.#appender.write()
     return this.#syncer.sync()
@@ -209,8 +211,8 @@ export class PartitionLog {
   }
 
   /**
-   * Raises the log start offset (DeleteRecords, a leader's start); returns whether it moved. OFFSET_OUT_OF_RANGE above the
-   * end of the log; that it is not above the high watermark is the caller's to see to.
+   * Raises the log start offset (DeleteRecords, a leader's start); returns whether it moved. OFFSET_OUT_OF_RANGE
+   * above the end of the log; that it is not above the high watermark is the caller's to see to.
    */
   advanceStart(offset: number): boolean {
     if (offset > this.state.logEndOffset) throw outOfRange(this.state, offset)

@@ -48,8 +48,8 @@ export function writeMetaProperties(disk: Disk, directoryPath: string, propertie
 }
 
 /**
- * Throws LogError, with file and remedy in the message, if a directory belongs to another cluster or node. A cluster id of
- * null is not known yet and not compared.
+ * Throws LogError, with file and remedy in the message, if a directory belongs to another cluster or node. A cluster
+ * id of null is not known yet and not compared.
  */
 export function expectOwner(
   directoryPath: string,
@@ -74,7 +74,10 @@ function malformed(path: string, what: string): LogError {
   return new LogError('KAFKA_STORAGE_ERROR', `${path}: ${what}. ${remedy}`)
 }
 
-/** The part of Java's properties format that occurs here: comments, `=` or `:` or a space between key and value, escapes. */
+/**
+ * The part of Java's properties format that occurs here: comments, `=` or `:` or a space between key and value,
+ * escapes.
+ */
 function parseProperties(path: string, text: string): Map<string, string> {
   const values = new Map<string, string>()
   text.split(/\r\n|\n|\r/).forEach((raw, index) => {

@@ -182,14 +182,13 @@ class NodeFile implements File {
     this.size = size
   }
 
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fdatasync(this.#hold(), error => {
-        this.#letGo()
-        if (error === null) resolve()
-        else reject(error)
-      })
-    })
+  async sync(): Promise<void> {
+    const descriptor = this.#hold()
+    try {
+      await waited(done => fdatasync(descriptor, done))
+    } finally {
+      this.#letGo()
+    }
   }
 
   syncNow(): void {
@@ -409,7 +408,10 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(1, path.lastIndexOf('/')))
 }
 
-/** What is used of the package `fs-native-extensions`: open file description locks, which fcntl locks of others respect. */
+/**
+ * What is used of the package `fs-native-extensions`: open file description locks, which fcntl locks of others
+ * respect.
+ */
 interface NativeLocks {
   tryLock(descriptor: number): boolean
 }
@@ -437,8 +439,9 @@ function lockWithNative(path: string, native: NativeLocks): Lock | null {
 }
 
 /**
- * Without the package Node.js has no record locks. A file `<path>.owner` with our process id keeps out others of our kind,
- * and the kernel's table of locks (Linux) shows a Kafka that runs now; a Kafka that starts later is not kept out.
+ * Without the package Node.js has no record locks. A file `<path>.owner` with our process id keeps out others of our
+ * kind, and the kernel's table of locks (Linux) shows a Kafka that runs now; a Kafka that starts later is not kept
+ * out.
  */
 function lockWithoutNative(path: string): Lock | null {
   closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644))

@@ -5,8 +5,8 @@ import { IndexFile, type IndexHome } from './index-file.js'
 const entryBytes = 8
 
 /**
- * The sparse index from offsets to places in a segment file. An entry is the LAST offset of a batch, relative to the base
- * offset of the segment, and the position of that batch:
+ * The sparse index from offsets to places in a segment file. An entry is the LAST offset of a batch, relative to the
+ * base offset of the segment, and the position of that batch:
  *
  * ```
  * i32 offset - baseOffset | i32 position

@@ -2,8 +2,8 @@
 export type PageReader = (target: Buffer, position: number) => void
 
 /**
- * Pages of index files that were read lately, for all logs of a directory: lookups of sequential readers hit the same page
- * for hundreds of batches, and a log that nobody reads costs nothing.
+ * Pages of index files that were read lately, for all logs of a directory: lookups of sequential readers hit the same
+ * page for hundreds of batches, and a log that nobody reads costs nothing.
  */
 export class PageCache {
   readonly #pagesMax: number
@@ -14,14 +14,17 @@ export class PageCache {
     this.#pagesMax = pagesMax
   }
 
-  /** A number that no other owner of pages has. An owner whose file changed takes a new one: the old pages fade away. */
+  /**
+   * A number that no other owner of pages has. An owner whose file changed takes a new one: the old pages fade away.
+   */
   newOwner(): number {
     return (this.#nextOwner += 1)
   }
 
   /**
-   * The page number `page` of an owner's file, which begins at `position` and has `bytes` bytes now, if they are read. A
-   * page that was read when the file was shorter will do as long as it has the first `needed` bytes. True until the next call.
+   * The page number `page` of an owner's file, which begins at `position` and has `bytes` bytes now, if they are
+   * read. A page that was read when the file was shorter will do as long as it has the first `needed` bytes. True
+   * until the next call.
    */
   get(owner: number, page: number, position: number, bytes: number, needed: number, read: PageReader): Buffer {
     const key = owner * 0x40_0000 + page

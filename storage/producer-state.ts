@@ -25,7 +25,9 @@ export class ProducerState {
   duplicateLastOffset = -1
   duplicateTimestamp = -1
   readonly #entries = new Map<number, ProducerEntry>()
-  /** Producer ids by the first offset of their open transaction; offsets ascend, for transactions open in that order. */
+  /**
+   * Producer ids by the first offset of their open transaction; offsets ascend, for transactions open in that order.
+   */
   readonly #open = new Map<number, number>()
   /** Transactions whose marker may still lie above the high watermark, by marker. */
   #decided: DecidedTransaction[] = []
@@ -221,8 +223,8 @@ function checkSequence(entry: ProducerEntry, epoch: number, firstSequence: numbe
 }
 
 /**
- * A marker of transaction version 2 has an epoch of its own, one above that of the transaction (KIP-890): the same epoch
- * once more is a repetition, allowed when the transaction is over, or when there is no higher epoch.
+ * A marker of transaction version 2 has an epoch of its own, one above that of the transaction (KIP-890): the same
+ * epoch once more is a repetition, allowed when the transaction is over, or when there is no higher epoch.
  */
 function checkMarker(entry: ProducerEntry, buffer: Uint8Array, position: number, transactionVersion: number): void {
   const epoch = batch.producerEpoch(buffer, position)

@@ -4,8 +4,8 @@ const columns = 3
 const noRows = new Float64Array(0)
 
 /**
- * Where the last few batches of the active segment lie. Most reads are for them: what was appended a moment ago. A log that
- * nothing is appended to costs nothing.
+ * Where the last few batches of the active segment lie. Most reads are for them: what was appended a moment ago. A
+ * log that nothing is appended to costs nothing.
  */
 export class RecentBatches {
   /** Rows of base offset, last offset, position; a ring, the newest at `#newest`. */

@@ -9,7 +9,7 @@ import {
   maxTimestampAt,
   soundSizeAt,
 } from './any-batch.js'
-import { logSuffix } from './file-names.js'
+import { indexSuffix, logSuffix, timeIndexSuffix } from './file-names.js'
 import type { LogState } from './log-state.js'
 import type { RecoveryReport } from './log-types.js'
 import type { ProducerState } from './producer-state.js'
@@ -28,9 +28,9 @@ interface Damage {
 }
 
 /**
- * Brings a log into order after a crash. Batches below the recovery point are on the device and are trusted; of the segment
- * that holds it, the rest is checked from the last index entry below it on, and every later segment as a whole: sizes,
- * checksums, ascending offsets. The log ends where the first bad batch is:
+ * Brings a log into order after a crash. Batches below the recovery point are on the device and are trusted; of the
+ * segment that holds it, the rest is checked from the last index entry below it on, and every later segment as a
+ * whole: sizes, checksums, ascending offsets. The log ends where the first bad batch is:
  *
  * ```
  * {[0,9] [10,19]} {[20,29] [30,3?}  {[40,49]}   recovery point 20
@@ -59,13 +59,15 @@ export class Recovery {
 
   *run(): Generator<void, RecoveryReport | null, void> {
     const state = this.#state
-    const first = Math.max(0, state.segmentIndexOf(this.#recoveryPoint))
+    // The indexes of the segment that the recovery point is the end of may not be on the device.
+    const first = Math.max(0, state.segmentIndexOf(this.#recoveryPoint - 1))
     state.forgetProducers()
+    state.distrust()
     this.#indexFlushedSegments(first)
     let truncated: RecoveryReport['truncated'] = null
     for (let index = first; index < state.segments.length; index++) {
       const segment = state.segments[index]!
-      segment.syncedSize = 0
+      if (segment.size > 0) segment.distrust()
       const gap = index > first ? this.#gapBefore(segment) : null
       const damage = gap ?? (yield* this.#scan(segment, index === first))
       if (damage !== null) {
@@ -75,6 +77,7 @@ export class Recovery {
       if (index < state.segments.length - 1) segment.seal()
     }
     state.recoveryPoint = Math.min(this.#recoveryPoint, state.logEndOffset)
+    if (state.areEpochsLoaded) state.epochs.truncateStart(state.logStartOffset)
     if (this.#producers !== null) {
       this.#producers.endOffset = state.logEndOffset
       state.producers = this.#producers
@@ -95,7 +98,8 @@ export class Recovery {
   #indexFlushedSegments(first: number): void {
     const { config, environment, segments } = this.#state
     for (const segment of segments.slice(0, first)) {
-      if (segment.size === 0 || environment.disk.exists(segment.pathOf('.index'))) continue
+      const isWhole = [indexSuffix, timeIndexSuffix].every(suffix => environment.disk.exists(segment.pathOf(suffix)))
+      if (segment.size === 0 || isWhole) continue
       segment.rebuildIndexes(config.indexIntervalBytes)
       segment.seal()
       this.#notes.push(`The indexes of ${segment.pathOf(logSuffix)} were missing and were made anew`)
@@ -103,8 +107,8 @@ export class Recovery {
   }
 
   /**
-   * A segment of ours begins where the one before it ends. If that one is shorter, its end was lost and what follows must go;
-   * unless the topic is compacted, where a leader's batches may have gaps between them.
+   * A segment of ours begins where the one before it ends. If that one is shorter, its end was lost and what follows
+   * must go; unless the topic is compacted, where a leader's batches may have gaps between them.
    */
   #gapBefore(segment: Segment): Damage | null {
     const expected = this.#state.logEndOffset
@@ -238,7 +242,9 @@ export class Recovery {
     return this.#resetIndexes(segment)
   }
 
-  /** Keeps the time entries below `endOffset`, if the last of them is true: a crash tears the end of what was written. */
+  /**
+   * Keeps the time entries below `endOffset`, if the last of them is true: a crash tears the end of what was written.
+   */
   #trustTimes(segment: Segment, endOffset: number): void {
     const times = segment.timeIndex
     const { cursor } = this.#state.environment
@@ -293,7 +299,7 @@ export class Recovery {
     segment.truncate(damage.position, state.logEndOffset)
     state.size = state.segments.reduce((size, one) => size + one.size, 0)
     state.removeSnapshots(offset => offset > state.logEndOffset)
-    state.isFolderDirty = true
+    state.namesChanged()
     return {
       segment: segment.pathOf(logSuffix),
       bytes,

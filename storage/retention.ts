@@ -7,9 +7,9 @@ import type { Segment } from './segment.js'
 type Reason = DeletedSegment['reason']
 
 /**
- * Removes the oldest segments that are no longer wanted: those below the start of the log, and, where `cleanup.policy` has
- * delete, those by which the log exceeds `retention.bytes` and those whose last record is older than `retention.ms`. Never
- * beyond the high watermark. The start of the log moves along.
+ * Removes the oldest segments that are no longer wanted: those below the start of the log, and, where
+ * `cleanup.policy` has delete, those by which the log exceeds `retention.bytes` and those whose last record is older
+ * than `retention.ms`. Never beyond the high watermark. The start of the log moves along.
  */
 export function deleteOldSegments(
   state: LogState,
@@ -74,10 +74,13 @@ function removeFirst(state: LogState, count: number, nowMs: number, reason: Reas
   return removed.map(({ baseOffset, size: bytes }) => ({ baseOffset, bytes, reason }))
 }
 
-/** Takes a segment that is no longer part of the log off the disk: renamed now, removed `file.delete.delay.ms` later. */
+/**
+ * Takes a segment that is no longer part of the log off the disk: renamed now, removed `file.delete.delay.ms` later.
+ */
 export function discard(state: LogState, segment: Segment, nowMs: number): void {
   segment.isRemoved = true
   segment.changeSuffix(deletedSuffix)
+  state.namesChanged()
   const paths = segment.paths()
   segment.close()
   for (const path of paths) state.environment.removeLater(path, nowMs + state.config.fileDeleteDelayMs, false)

@@ -42,8 +42,8 @@ const defaultIndexIntervalBytes = 4096
 const rebuildBytes = 65_536
 
 /**
- * One segment: a file of batches with its indexes. Nothing is opened or read before it is needed: a segment at rest is this
- * object alone.
+ * One segment: a file of batches with its indexes. Nothing is opened or read before it is needed: a segment at rest
+ * is this object alone.
  */
 export class Segment implements IndexHome {
   readonly baseOffset: number
@@ -51,7 +51,9 @@ export class Segment implements IndexHome {
   /** Bytes of the file that are on the device. */
   syncedSize: number
   readonly createdMs: number
-  /** Counter of the directory's appended bytes when this segment was last appended to; -Infinity: not by this process. */
+  /**
+   * Counter of the directory's appended bytes when this segment was last appended to; -Infinity: not by this process.
+   */
   appendMark = -Infinity
   /** Removed from the log: what still reads it may find its file gone. */
   isRemoved = false
@@ -148,8 +150,8 @@ export class Segment implements IndexHome {
   }
 
   /**
-   * Keeps the indexes for a batch that is about to lie at `position`: one entry for each `intervalBytes` of batches. Call
-   * for every batch in order.
+   * Keeps the indexes for a batch that is about to lie at `position`: one entry for each `intervalBytes` of batches.
+   * Call for every batch in order.
    */
   noteBatch(position: number, size: number, lastOffset: number, timestamp: number, intervalBytes: number): void {
     if (Number.isNaN(this.#maxTimestamp)) this.#loadMaxTimestamp()
@@ -195,8 +197,8 @@ export class Segment implements IndexHome {
   }
 
   /**
-   * A walk that begins at or before the batch that holds `offset`: where the index says, if a batch is there that ends as
-   * the index says. If not, the index is damaged and is made anew. A small file is walked from its beginning.
+   * A walk that begins at or before the batch that holds `offset`: where the index says, if a batch is there that
+   * ends as the index says. If not, the index is damaged and is made anew. A small file is walked from its beginning.
    */
   #cursorNear(offset: number): HeaderCursor {
     if (this.size <= this.#environment.scratch.length) return this.#cursorAt(0)
@@ -214,8 +216,8 @@ export class Segment implements IndexHome {
   }
 
   /**
-   * Makes the offset and time indexes anew from the headers of the batches; returns where they end: the size of the file,
-   * or where no whole batch begins.
+   * Makes the offset and time indexes anew from the headers of the batches; returns where they end: the size of the
+   * file, or where no whole batch begins.
    */
   rebuildIndexes(intervalBytes: number): number {
     this.offsetIndex.file.truncate(0)
@@ -248,7 +250,8 @@ export class Segment implements IndexHome {
     if (this.#hasAbortedIndex) this.aborted.truncateTo(offset)
     if (position < this.file.size) this.file.truncate(position)
     this.size = position
-    this.syncedSize = Math.min(this.syncedSize, position)
+    // That it is shorter is not on the device either.
+    this.syncedSize = Math.min(this.syncedSize, position - 1)
     this.#truncations++
     this.#bytesSinceIndexEntry = 0
     this.#maxTimestamp = Number.NaN
@@ -294,18 +297,27 @@ export class Segment implements IndexHome {
     this.timeIndex.file.flush()
   }
 
+  /** Nothing of it is known to be on the device: a process that was killed wrote it. */
+  distrust(): void {
+    this.syncedSize = -1
+    this.offsetIndex.file.distrust()
+    this.timeIndex.file.distrust()
+    if (this.#hasAbortedIndex) this.aborted.distrust()
+  }
+
   /** Makes the batches durable; with `withIndexes` what was written of the indexes, too. */
   async sync(withIndexes: boolean): Promise<void> {
     if (this.isRemoved) return
     const size = this.size
     const truncations = this.#truncations
     try {
-      const waiting: Promise<void>[] = []
-      if (this.syncedSize < size) waiting.push(this.file.sync())
-      if (this.#abortedIndex !== null) waiting.push(this.#abortedIndex.sync())
-      if (withIndexes && this.#offsetIndex !== null) waiting.push(this.#offsetIndex.file.sync())
-      if (withIndexes && this.#timeIndex !== null) waiting.push(this.#timeIndex.file.sync())
-      await Promise.all(waiting)
+      // Functions, so that one that throws at once leaves no promise of another that nobody waits for.
+      const runs: (() => Promise<void>)[] = []
+      if (this.syncedSize < size) runs.push(() => this.file.sync())
+      if (this.#abortedIndex !== null) runs.push(() => this.aborted.sync())
+      if (withIndexes && this.#offsetIndex !== null) runs.push(() => this.offsetIndex.file.sync())
+      if (withIndexes && this.#timeIndex !== null) runs.push(() => this.timeIndex.file.sync())
+      await Promise.all(runs.map(async run => run()))
     } catch (error) {
       // Its files may go while this waits: then nothing needs them.
       if (this.isRemoved) return
@@ -339,7 +351,10 @@ export class Segment implements IndexHome {
     return kinds.map(kind => this.pathOf(kind))
   }
 
-  /** Removes the files at once, the batches first: indexes that a crash leaves behind belong to nothing and go at the next start. */
+  /**
+   * Removes the files at once, the batches first: indexes that a crash leaves behind belong to nothing and go at the
+   * next start.
+   */
   removeFiles(): void {
     this.isRemoved = true
     const paths = this.paths()

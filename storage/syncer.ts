@@ -11,9 +11,9 @@ interface Waiting {
 const done = Promise.resolve()
 
 /**
- * Brings a log to the device, by group commit: one round covers all that wait for it, and while it runs those who come are
- * gathered for the next one. What must be durable before batches count (the names of files, the topic id, leader epochs,
- * aborted transactions) is brought along, and only then the recovery point moves.
+ * Brings a log to the device, by group commit: one round covers all that wait for it, and while it runs those who
+ * come are gathered for the next one. What must be durable before batches count (the names of files, the topic id,
+ * leader epochs, aborted transactions) is brought along, and only then the recovery point moves.
  */
 export class Syncer {
   readonly #state: LogState
@@ -37,7 +37,10 @@ export class Syncer {
     return this.#isRunning ? this.#wait() : this.#run(true)
   }
 
-  /** Begins to bring rolled segments and loose ends to the device; errors take the directory offline and are not told here. */
+  /**
+   * Begins to bring rolled segments and loose ends to the device; errors take the directory offline and are not told
+   * here.
+   */
   syncRolled(): void {
     if (this.#isRunning) this.#hasRolled = true
     else this.#run(false).catch(() => {})
@@ -88,40 +91,40 @@ export class Syncer {
     if (state.environment.failure !== null) throw state.environment.offlineError()
     if (state.isClosed) throw closedError(state)
     this.#target = isWhole ? state.logEndOffset : state.active.baseOffset
-    const from = Math.max(0, state.segmentIndexOf(state.recoveryPoint))
+    // From the segment on that holds the last durable record: its batches are on the device, its indexes may not be.
+    const from = Math.max(0, state.segmentIndexOf(state.recoveryPoint - 1))
     const active = state.active
     const segments = state.segments.slice(from).filter(segment => isWhole || segment !== active)
     const waiting = segments.map(segment => segment.sync(segment !== active))
-    waiting.push(...this.#looseEnds())
-    // Epochs are needed only for batches that will count.
-    if (this.#target > state.recoveryPoint) waiting.push(state.syncEpochs())
+    waiting.push(this.#syncLooseEnds())
     await Promise.all(waiting)
-    // Names after contents: what is found under a name is whole.
-    await this.#syncNames()
+    // Names after contents: what is found under a name is whole. Epochs after names: what they no longer speak of is
+    // gone.
+    do await this.#syncNames()
+    while (state.areNamesDirty)
+    // They are needed only for batches that will count.
+    if (this.#target > state.recoveryPoint) await state.syncEpochs()
     const target = Math.min(this.#target, state.logEndOffset)
     if (target > state.recoveryPoint) state.recoveryPoint = target
     if (state.recoveryPoint >= state.logEndOffset) state.unflushedSinceMs = Infinity
   }
 
   #hasLooseEnds(): boolean {
-    const { environment, isFolderDirty, isMetadataDurable, unsyncedSnapshots } = this.#state
-    return isFolderDirty || environment.isFolderDirty || !isMetadataDurable || unsyncedSnapshots.length > 0
+    const { environment, areNamesDirty, isMetadataDurable, unsyncedSnapshots } = this.#state
+    return areNamesDirty || environment.areNamesDirty || !isMetadataDurable || unsyncedSnapshots.length > 0
   }
 
-  #looseEnds(): Promise<void>[] {
+  async #syncLooseEnds(): Promise<void> {
     const state = this.#state
-    const waiting: Promise<void>[] = []
-    if (!state.isMetadataDurable) {
-      const metadata = this.#syncFile(state.pathOf(partitionMetadataName)).then(() => {
-        state.isMetadataDurable = true
-      })
-      state.isFolderDirty = true
-      waiting.push(metadata)
-    }
     const snapshots = state.unsyncedSnapshots
     state.unsyncedSnapshots = []
-    for (const offset of snapshots) waiting.push(this.#syncFile(state.snapshotPath(offset)))
-    return waiting
+    const waiting = snapshots.map(offset => this.#syncFile(state.snapshotPath(offset)))
+    if (!state.isMetadataDurable) {
+      state.namesChanged()
+      waiting.push(this.#syncFile(state.pathOf(partitionMetadataName)))
+    }
+    await Promise.all(waiting)
+    state.isMetadataDurable = true
   }
 
   async #syncFile(path: string): Promise<void> {
@@ -138,11 +141,8 @@ export class Syncer {
 
   async #syncNames(): Promise<void> {
     const state = this.#state
-    if (state.isFolderDirty) {
-      state.isFolderDirty = false
-      await state.inFolder(path => state.environment.disk.syncDirectoryAsync(path))
-    }
-    if (state.environment.isFolderDirty) await state.environment.syncFolder()
+    if (state.areNamesDirty) await state.syncNames()
+    await state.environment.syncNames()
   }
 }
 

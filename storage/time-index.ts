@@ -5,8 +5,8 @@ import { IndexFile, type IndexHome } from './index-file.js'
 const entryBytes = 12
 
 /**
- * The sparse index from times to offsets. An entry says: up to the batch that ends at this offset, no record of the segment
- * is later than this time, and that batch has a record of this time. Times ascend.
+ * The sparse index from times to offsets. An entry says: up to the batch that ends at this offset, no record of the
+ * segment is later than this time, and that batch has a record of this time. Times ascend.
  *
  * ```
  * i64 timestamp | i32 offset - baseOffset

@@ -17,16 +17,19 @@ const chunkBytes = 8192
 export function offsetForTime(state: LogState, timestamp: number, maxOffset: number): Promise<TimestampOffset | null> {
   const { logStartOffset } = state
   return guarded(state, async () => {
-    const segment = state.segments.find(candidate => candidate.largestTimestamp >= timestamp)
-    if (segment === undefined) return null
-    const slot = segment.timeIndex.slotOf(timestamp)
-    const indexed = slot < 0 ? segment.baseOffset : segment.timeIndex.offsetAt(slot)
-    const from = segment.offsetIndex.lookup(Math.max(indexed, logStartOffset))
     const isBatch = (buffer: Buffer, at: number) =>
       maxTimestampAt(buffer, at) >= timestamp && lastOffsetAt(buffer, at) >= logStartOffset
     const isRecord = (found: number, offset: number) => found >= timestamp && offset >= logStartOffset
-    const result = await findRecord(segment, from, isBatch, isRecord)
-    return result !== null && result.offset < maxOffset ? result : null
+    for (const segment of [...state.segments]) {
+      if (segment.isRemoved || segment.largestTimestamp < timestamp) continue
+      const slot = segment.timeIndex.slotOf(timestamp)
+      const indexed = slot < 0 ? segment.baseOffset : segment.timeIndex.offsetAt(slot)
+      const from = segment.offsetIndex.lookup(Math.max(indexed, logStartOffset))
+      const result = await findRecord(segment, from, isBatch, isRecord)
+      // What is late enough in this segment may lie below the start of the log.
+      if (result !== null) return result.offset < maxOffset ? result : null
+    }
+    return null
   })
 }
 

@@ -59,14 +59,15 @@ export function truncateFullyAndStartAt(
     state.logStartOffset = logStartOffset
     state.epochs.clear()
     if (state.epochs.isDirty) state.writeEpochs()
+    // Durably: a log that is found without any segment begins at 0.
+    state.environment.disk.syncDirectory(state.place.path)
   })
-  state.isFolderDirty = true
   settle(state, appender)
 }
 
 /**
- * What will be appended after the cut is not on the device, whatever was. The checkpoint has to say so first: else a start
- * after a crash would take it for checked.
+ * What will be appended after the cut is not on the device, whatever was. The checkpoint has to say so first: else a
+ * start after a crash would take it for checked.
  */
 function lowerRecoveryPoint(state: LogState, syncer: Syncer, offset: number): void {
   syncer.lower(offset)
@@ -74,7 +75,10 @@ function lowerRecoveryPoint(state: LogState, syncer: Syncer, offset: number): vo
   if (state.checkpointedRecoveryPoint > offset) state.environment.checkpointRecoveryPoints()
 }
 
-/** From the last one back, so that a crash in between leaves a log without a hole; durably, before others take their place. */
+/**
+ * From the last one back, so that a crash in between leaves a log without a hole; durably, before others take their
+ * place.
+ */
 function removeSegmentsAbove(state: LogState, offset: number): void {
   const kept = Math.max(1, state.segmentIndexOf(offset) + 1)
   const removed = state.segments.splice(kept)

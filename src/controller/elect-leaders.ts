@@ -1,6 +1,6 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { ElectLeadersRequest, ElectLeadersResponse } from '#protocol/messages/elect-leaders.js'
-import { inHashOrder } from '../config/java-text.js'
+import { javaHash, timelineMapOrder } from '../coordinator/java-order.js'
 import { NO_LEADER, type PartitionImage } from '../metadata/image.js'
 import type { MetadataRecord } from '../metadata/record.js'
 import { allowsUncleanElection } from './cluster-view.js'
@@ -33,7 +33,7 @@ export function electLeaders(request: ElectLeadersRequest): Command<ElectLeaders
     } else {
       const { topics } = context.image
       const names = [...topics.all()].map(topic => topic.name)
-      replicaElectionResults = inHashOrder(names).map(topic => ({
+      replicaElectionResults = timelineMapOrder(names, javaHash).map(topic => ({
         topic,
         partitionResult: [...topics.byName(topic)!.partitions.keys()]
           .map(partition => elect(topic, partition))

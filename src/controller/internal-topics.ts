@@ -52,7 +52,7 @@ export function internalTopic(name: string, config: BrokerConfig): NewTopic {
         assignments: [],
         configs: entries({
           'cleanup.policy': 'delete',
-          'compression.type': 'uncompressed',
+          'compression.type': 'producer',
           'retention.ms': -1,
           'min.insync.replicas': config.get('share.coordinator.state.topic.min.isr'),
           'segment.bytes': config.get('share.coordinator.state.topic.segment.bytes'),

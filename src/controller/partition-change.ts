@@ -124,11 +124,17 @@ function completeReassignment(draft: Draft): void {
   draft.adding = []
 }
 
-/** Those who hold everything committed though they are not in the ISR, as long as the ISR is too small to commit more. */
+/**
+ * Those who hold everything committed though they are not in the ISR, as long as the ISR is too small to commit more. Who is
+ * no replica any more is none of them.
+ */
 function targetElr({ partition, minIsr, uncleanShutdownReplicas = [] }: PartitionChangeInput, draft: Draft): number[] {
   if (draft.isr.length >= minIsr) return []
   const candidates = new Set([...partition.elr, ...partition.isr])
-  return [...candidates].filter(replica => !draft.isr.includes(replica) && !uncleanShutdownReplicas.includes(replica))
+  return [...candidates].filter(
+    replica =>
+      draft.replicas.includes(replica) && !draft.isr.includes(replica) && !uncleanShutdownReplicas.includes(replica),
+  )
 }
 
 function elect(input: PartitionChangeInput, draft: Draft, change: Change): void {
@@ -185,7 +191,8 @@ function updateLastKnownLeader(partition: PartitionImage, change: Change): void 
 
 function assign(input: PartitionChangeInput, draft: Draft, change: Change): void {
   const { partition, target } = input
-  if (draft.replicas.length > 0) {
+  const isSameAssignment = draft.replicas === partition.replicas && target.directories === undefined
+  if (draft.replicas.length > 0 && !isSameAssignment) {
     if (metadataAllows(input.metadataVersion, 'directoryAssignment')) {
       const directories = draft.replicas.map(replica => {
         const at = partition.replicas.indexOf(replica)
@@ -200,8 +207,11 @@ function assign(input: PartitionChangeInput, draft: Draft, change: Change): void
 }
 
 function changesNothing(change: Change): boolean {
-  return (Object.keys(change) as (keyof Change)[]).every(key => change[key] === NO_PARTITION_CHANGE[key])
+  for (const key of fields) if (change[key] !== NO_PARTITION_CHANGE[key]) return false
+  return true
 }
+
+const fields = Object.keys(NO_PARTITION_CHANGE) as readonly (keyof Change)[]
 
 function equal<Item>(a: readonly Item[], b: readonly Item[]): boolean {
   return a === b || (a.length === b.length && a.every((item, i) => item === b[i]))

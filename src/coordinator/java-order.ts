@@ -1,7 +1,7 @@
 /**
- * Hashes and orders of Java's collections, where Kafka lets them be seen: which partition coordinates a key, and in which
- * order its answers list groups, topics and partitions. Answers need no order to be right; having Kafka's makes them
- * comparable.
+ * Hashes and orders of Java's collections, where Kafka lets them be seen: which partition coordinates a key, and in
+ * which order its answers list groups, topics and partitions. Answers need no order to be right; having Kafka's makes
+ * them comparable.
  */
 
 /** `String.hashCode`: over UTF-16 units, 32 bits, signed. */
@@ -49,8 +49,8 @@ export function concurrentMapOrder<T>(items: readonly T[], hashOf: (item: T) => 
 const FIBONACCI = -7046029254386353131n
 
 /**
- * The same of a TimelineHashMap: slots by the high bits of a Fibonacci hash, the latest of a slot first. It does not shrink:
- * `sizeMax` is how many items it has held at once.
+ * The same of a TimelineHashMap: slots by the high bits of a Fibonacci hash, the latest of a slot first. It does not
+ * shrink: `sizeMax` is how many items it has held at once.
  */
 export function timelineMapOrder<T>(
   items: readonly T[],

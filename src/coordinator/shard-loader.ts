@@ -113,17 +113,16 @@ function replayRecords<Rec extends ShardRecord>(
   summary: { records: number; unknown: number },
 ): void {
   for (const { offset, key, value } of readRecords(chunk, position)) {
-    let record: Rec | null
     try {
-      record = load.decode(key, value)
+      const record = load.decode(key, value)
+      if (record === null) {
+        summary.unknown++
+      } else {
+        load.target.replay(record, { offset, producerId: producer })
+        summary.records++
+      }
     } catch (error) {
-      throw new ShardLoadError(`the record at offset ${offset} cannot be decoded: ${(error as Error).message}`)
-    }
-    if (record === null) {
-      summary.unknown++
-    } else {
-      summary.records++
-      load.target.replay(record, { offset, producerId: producer })
+      throw new ShardLoadError(`the record at offset ${offset} cannot be replayed: ${(error as Error).message}`)
     }
   }
 }

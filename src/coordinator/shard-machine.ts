@@ -29,8 +29,8 @@ export type ShardEvent<Command> =
 
 export type ShardEffect<Reply, Rec extends ShardRecord> =
   /**
-   * Writes records, which are replayed at once. Atomic ones go into one batch (the machine has seen to it that they fit,
-   * see `ShardLimits`); others may be spread over several.
+   * Writes records, which are replayed at once. Atomic ones go into one batch (the machine has seen to it that they
+   * fit, see `ShardLimits`); others may be spread over several.
    */
   | { readonly type: 'append'; readonly records: readonly Rec[]; readonly atomic: boolean }
   /** Answers a ticket once everything appended so far is committed. */
@@ -41,7 +41,9 @@ export type ShardEffect<Reply, Rec extends ShardRecord> =
 
 export interface ShardMachine<Command, Reply, Rec extends ShardRecord>
   extends Machine<ShardEvent<Command>, ShardEffect<Reply, Rec>> {
-  /** Applies a record: the only place where replicated state changes, in a live shard as in one that is being loaded. */
+  /**
+   * Applies a record: the only place where replicated state changes, in a live shard as in one that is being loaded.
+   */
   replay(record: Rec, origin: RecordOrigin): void
   /** Applies the marker that ends a producer's transaction on the partition. */
   replayMarker(producerId: number, isCommitted: boolean): void

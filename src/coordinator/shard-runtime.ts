@@ -26,8 +26,8 @@ export class ShardRuntime<Command, Reply, Rec extends ShardRecord> {
   }
 
   /**
-   * This broker leads the partition from now on: its log is replayed, and then commands are taken. An empty log is ready
-   * when this returns. Nothing happens if the shard of this log is there already, unless loading it has failed.
+   * This broker leads the partition from now on: its log is replayed, and then commands are taken. An empty log is
+   * ready when this returns. Nothing happens if the shard of this log is there already, unless loading it has failed.
    */
   lead(partition: number, log: ShardLog): void {
     const shard = this.#shards.get(partition)

@@ -21,7 +21,9 @@ export interface ShardKind<Command, Reply, Rec extends ShardRecord> {
   /** The topic whose partitions hold the shards. */
   readonly topic: string
   readonly createMachine: (partition: number, limits: ShardLimits) => ShardMachine<Command, Reply, Rec>
-  /** The record that these bytes are; null for a type that nobody here knows (it stays in the log). Throws if damaged. */
+  /**
+   * The record that these bytes are; null for a type that nobody here knows (it stays in the log). Throws if damaged.
+   */
   readonly decode: (key: Uint8Array | null, value: Uint8Array | null) => Rec | null
   /** How long an answer may wait for the commit of what it depends on (`offsets.commit.timeout.ms`). */
   readonly commitTimeoutMs: Millis
@@ -208,7 +210,7 @@ export class Shard<Command, Reply, Rec extends ShardRecord> {
     this.#nextOffset = this.#log.endOffset
     this.#committedOffset = this.#log.startOffset
     const { clock } = this.#ports
-    this.#mailbox = new Mailbox(clock, this.#kind.ticketsMax, letters => this.#turn(letters))
+    this.#mailbox = new Mailbox(clock, this.#kind.ticketsMax + AFTER_LOAD_MAX, letters => this.#turn(letters))
     const effects = machine.step({ type: 'loaded', wallTimeMs: clock.wallTime() }, clock.now())
     this.#awaitCommit()
     this.#carryOut(() => this.#apply(effects))

@@ -1,6 +1,6 @@
 /**
- * How much memory the state of all shards of a kind may take, roughly. What a client asks for is refused when it is used
- * up; what the log says is taken in whatever it costs.
+ * How much memory the state of all shards of a kind may take, roughly. What a client asks for is refused when it is
+ * used up; what the log says is taken in whatever it costs.
  */
 export class StateBudget {
   readonly bytesMax: number

@@ -13,8 +13,8 @@ export interface BrokerEndpoint {
 /** How the partitions of internal topics are found. */
 export interface CoordinatorLocator {
   /**
-   * The internal topic whose partitions coordinate keys of a type (0 group, 1 transaction, 2 share); null for types that
-   * this broker has no coordinator of.
+   * The internal topic whose partitions coordinate keys of a type (0 group, 1 transaction, 2 share); null for types
+   * that this broker has no coordinator of.
    */
   topicOf(keyType: number): string | null
   /**
@@ -53,9 +53,10 @@ const UNAVAILABLE: Found = {
 
 /**
  * FindCoordinator 0-6.
- * Behaviour: the leader of the partition of the internal topic that the key hashes to. A topic that is not there is made,
- *            and waited for: Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile, clients ask again. Keys of a type without
- *            a coordinator here are refused with INVALID_REQUEST: clients give up at once, with that in their message.
+ * Behaviour: the leader of the partition of the internal topic that the key hashes to. A topic that is not there is
+ *            made, and waited for: Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile, clients ask again. Keys of a
+ *            type without a coordinator here are refused with INVALID_REQUEST: clients give up at once, with that in
+ *            their message.
  * Versions:  1 key type, throttle time, error message, 3 flexible, 4 several keys (KIP-699), 6 share groups (KIP-932).
  */
 export const findCoordinator = handler(

@@ -6,9 +6,9 @@ import { handler } from './handler.js'
 /**
  * JoinGroup 0-9.
  * Behaviour: parked until all members of the group have joined, or time is up; the leader alone learns who is in it.
- * Versions:  1 rebalance timeout (before: the session timeout), 2 throttle time, 4 MEMBER_ID_REQUIRED (KIP-394), 5 static
- *            members (KIP-345), 6 flexible, 7 protocol type and nullable protocol name in the answer, 8 reason (KIP-800),
- *            9 SkipAssignment (KIP-814).
+ * Versions:  1 rebalance timeout (before: the session timeout), 2 throttle time, 4 MEMBER_ID_REQUIRED (KIP-394), 5
+ *            static members (KIP-345), 6 flexible, 7 protocol type and nullable protocol name in the answer, 8 reason
+ *            (KIP-800), 9 SkipAssignment (KIP-814).
  */
 export const joinGroup = handler(
   JoinGroup,

@@ -1,8 +1,8 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { ListConfigResources } from '#protocol/messages/list-config-resources.js'
-import { inHashOrder } from '../config/java-text.js'
 import type { PublishedMetadata } from '../metadata/delta.js'
 import { type MetadataImage, ResourceType } from '../metadata/image.js'
+import { inOrderOfHash } from './answer-order.js'
 import { reachableBrokers } from './cluster-endpoints.js'
 import { handler } from './handler.js'
 
@@ -39,7 +39,7 @@ export const listConfigResources = handler(
 function namesOf(image: MetadataImage, resourceType: number, listenerName: string): readonly string[] {
   switch (resourceType) {
     case ResourceType.TOPIC:
-      return inHashOrder([...image.topics.all()].map(topic => topic.name))
+      return inOrderOfHash([...image.topics.all()].map(topic => topic.name))
     case ResourceType.BROKER:
     case ResourceType.BROKER_LOGGER:
       return reachableBrokers(image.cluster, listenerName).map(broker => String(broker.id))

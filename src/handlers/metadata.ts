@@ -7,6 +7,7 @@ import { INTERNAL_TOPICS, type TopicMaker } from '../controller/internal-topics.
 import { topicNameProblem } from '../controller/topic-name.js'
 import type { PublishedMetadata } from '../metadata/delta.js'
 import type { ClusterImage, MetadataImage, PartitionImage, TopicImage } from '../metadata/image.js'
+import { inOrderOfScalaSet, topicsInOrder } from './answer-order.js'
 import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.js'
 import {
   controllerForClients,
@@ -90,13 +91,13 @@ async function topicsOf(
 ): Promise<Mutable<ResponseTopic>[]> {
   const { image } = services.metadata
   const describe = (topic: TopicImage): ResponseTopic => topicResponse(image.cluster, topic, listenerName, apiVersion)
-  if (wanted === null) return [...image.topics.all()].map(describe)
+  if (wanted === null) return topicsInOrder(image).map(describe)
   const ids = new Set(wanted.map(topic => topic.topicId).filter(id => id !== ZERO_UUID))
   // One id is enough for names not to count.
   if (ids.size > 0) return byId(image, ids, describe)
   const found: ResponseTopic[] = []
   const missing: string[] = []
-  for (const name of new Set(wanted.map(topic => topic.name!))) {
+  for (const name of inOrderOfScalaSet(wanted.map(topic => topic.name!))) {
     const topic = image.topics.byName(name)
     if (topic === undefined) missing.push(name)
     else found.push(describe(topic))

@@ -9,8 +9,8 @@ import type { TopicLookup } from './topic-lookup.js'
 
 /**
  * OffsetCommit 2-10.
- * Behaviour: partitions that do not exist are refused one by one; the others are stored together or not at all. What has
- *            been refused comes first in the answer.
+ * Behaviour: partitions that do not exist are refused one by one; the others are stored together or not at all. What
+ *            has been refused comes first in the answer.
  * Versions:  3 throttle time, 5 no retention time any more, 6 leader epoch, 7 static members (KIP-345), 8 flexible,
  *            9 GROUP_ID_NOT_FOUND for a group that is not there (before: ILLEGAL_GENERATION), 10 topic ids for names.
  */

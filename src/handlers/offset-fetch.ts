@@ -23,9 +23,9 @@ export interface OffsetFetchServices {
 /**
  * OffsetFetch 1-10.
  * Behaviour: a partition without a committed offset has -1 and no error, and so has an unknown group.
- * Versions:  2 null topics for all, an error for the whole answer (before: the same in every partition), 3 throttle time,
- *            5 leader epoch, 6 flexible, 7 requireStable (KIP-447), 8 several groups (KIP-709), 9 member id and epoch
- *            (KIP-848; of no effect on classic groups), 10 topic ids for names.
+ * Versions:  2 null topics for all, an error for the whole answer (before: the same in every partition), 3 throttle
+ *            time, 5 leader epoch, 6 flexible, 7 requireStable (KIP-447), 8 several groups (KIP-709), 9 member id and
+ *            epoch (KIP-848; of no effect on classic groups), 10 topic ids for names.
  */
 export const offsetFetch = handler(OffsetFetch, async (services: OffsetFetchServices, request, { apiVersion }) => {
   const { requireStable } = request

@@ -11,7 +11,10 @@ interface TopicResult {
   readonly partitions: PartitionResult[]
 }
 
-/** Error codes by topic and partition, gathered in the order of Kafka's answers: a topic stands where it first came up. */
+/**
+ * Error codes by topic and partition, gathered in the order of Kafka's answers: a topic stands where it first came
+ * up.
+ */
 export class PartitionResults {
   readonly topics: TopicResult[] = []
   readonly #usesIds: boolean

@@ -6,8 +6,8 @@ import { handler } from './handler.js'
 /**
  * SyncGroup 0-5.
  * Behaviour: the leader brings the assignment of all; the others are parked until it has been stored.
- * Versions:  1 throttle time, 3 static members (KIP-345), 4 flexible, 5 protocol type and name, which must then be there
- *            and be those of the group (KIP-559).
+ * Versions:  1 throttle time, 3 static members (KIP-345), 4 flexible, 5 protocol type and name, which must then be
+ *            there and be those of the group (KIP-559).
  */
 export const syncGroup = handler(
   SyncGroup,

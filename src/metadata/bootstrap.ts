@@ -98,7 +98,7 @@ export function format(options: FormatOptions, ports: FormatPorts): FormatResult
     lines.push(
       `Formatting ${describeDirectory(options, plan, directory)} ${directory} with ${METADATA_VERSION} ${metadataVersionName(plan.metadataVersion)}.`,
     )
-    disk.makeDirectory(directory)
+    makeDurableDirectory(disk, directory)
     if (options.isController && directory === options.metadataDirectory)
       writeBootstrapSnapshot(disk, directory, plan, ports.wallTime)
     writeMetaProperties(disk, directory, {
@@ -323,6 +323,28 @@ function describeBootstrap(plan: Plan): string {
   )
   const users = plan.records.filter(record => record.type === 'UserScramCredentialRecord').length
   return `Bootstrap metadata: ${features.join(', ')}${users === 0 ? '' : `, ${users} SCRAM credential(s)`}.`
+}
+
+/**
+ * Makes a folder that outlives a crash, with those above it that are missing. One that is there may be of a run that ended
+ * before it was durable.
+ */
+function makeDurableDirectory(disk: Disk, path: string): void {
+  const parents: string[] = []
+  for (let at = path; at !== '/' && (at === path || !disk.exists(at)); ) {
+    at = at.slice(0, at.lastIndexOf('/')) || '/'
+    parents.push(at)
+  }
+  disk.makeDirectory(path)
+  for (const parent of parents) {
+    try {
+      disk.syncDirectory(parent)
+    } catch (error) {
+      // A folder that somebody else made for us lies in one that we need not be allowed to open.
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EACCES' && code !== 'EPERM') throw error
+    }
+  }
 }
 
 function writeBootstrapSnapshot(disk: Disk, directory: string, plan: Plan, wallTime: () => number): void {

@@ -1,8 +1,13 @@
-import type { CommittedBatch, LeaderAndEpoch, LoadedSnapshot, MetadataLogListener, SnapshotImage } from '../raft/metadata-log.js'
+import type {
+  CommittedBatch,
+  LeaderAndEpoch,
+  LoadedSnapshot,
+  MetadataLogListener,
+  SnapshotImage,
+} from '../raft/metadata-log.js'
 import { isEmptyDelta, type MetadataDelta, type MetadataSubscriber, type PublishedMetadata } from './delta.js'
 import type { MetadataImage } from './image.js'
 import { imageDifference } from './image-difference.js'
-import { imageToRecords } from './image-to-records.js'
 import { MetadataState } from './metadata-state.js'
 
 interface Loaded {
@@ -117,13 +122,6 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
   async copyAt(offset: number): Promise<MetadataState> {
     await this.waitFor(offset)
     return this.#state.copy()
-  }
-
-  /** The image as it is to be written into a snapshot; null within a metadata transaction, or when there is nothing yet. */
-  snapshotSource(): SnapshotImage | null {
-    const state = this.#state
-    if (state.inTransaction || state.offset < 0) return null
-    return { offset: state.offset, epoch: state.epoch, records: imageToRecords(state) }
   }
 
   /** Ends publishing; whoever waits is told so. */

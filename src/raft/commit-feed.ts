@@ -1,4 +1,5 @@
 import * as batch from '#protocol/records/batch.js'
+import type { MetadataRecord } from '../metadata/record.js'
 import { metadataRecordsOf, type OpenedSnapshot } from '../metadata/snapshot-file.js'
 import type { CommittedBatch, LeaderAndEpoch, MetadataLogListener } from './metadata-log.js'
 import type { RaftLog } from './raft-log.js'
@@ -123,7 +124,7 @@ export class CommitFeed {
       const baseOffset = batch.baseOffset(buffer, position)
       const lastOffset = batch.lastOffset(buffer, position)
       if (lastOffset >= this.#highWatermark || this.#own.has(baseOffset)) break
-      this.#hand(committedBatch(buffer, position), baseOffset, lastOffset + 1)
+      this.#hand(this.#decode(buffer, position), baseOffset, lastOffset + 1)
       next = lastOffset + 1
     }
     if (next === before && !this.#own.has(next)) {
@@ -157,6 +158,8 @@ export class CommitFeed {
     for (const reading of this.#readings) {
       const known = reading.leader
       if (known !== null && known.leaderId === leader.leaderId && known.epoch === leader.epoch) continue
+      // That nobody leads is news only for those who think that somebody does.
+      if (leader.leaderId === -1 && (known === null || known.leaderId === -1)) continue
       if (threshold !== null && reading.next <= threshold) {
         isToldToAll = false
         continue
@@ -166,17 +169,28 @@ export class CommitFeed {
     }
     if (isToldToAll) this.#announced = leader
   }
-}
 
-/** The batch at `position`, decoded; null for a control batch. */
-function committedBatch(buffer: Buffer, position: number): CommittedBatch | null {
-  if (batch.isControl(buffer, position)) return null
-  return {
-    baseOffset: batch.baseOffset(buffer, position),
-    lastOffset: batch.lastOffset(buffer, position),
-    epoch: batch.partitionLeaderEpoch(buffer, position),
-    appendTimestamp: batch.maxTimestamp(buffer, position),
-    sizeInBytes: batch.sizeInBytes(buffer, position),
-    records: metadataRecordsOf(buffer, position),
+  /** The batch at `position`; null for a control batch. */
+  #decode(buffer: Buffer, position: number): CommittedBatch | null {
+    if (batch.isControl(buffer, position)) return null
+    const baseOffset = batch.baseOffset(buffer, position)
+    let records: MetadataRecord[]
+    try {
+      records = metadataRecordsOf(buffer, position)
+    } catch (error) {
+      throw new Error(
+        `${this.#log.directoryPath}: the records at offset ${baseOffset} cannot be read: ${(error as Error).message}. If a ` +
+          'newer version wrote them, start that version.',
+        { cause: error },
+      )
+    }
+    return {
+      baseOffset,
+      lastOffset: batch.lastOffset(buffer, position),
+      epoch: batch.partitionLeaderEpoch(buffer, position),
+      appendTimestamp: batch.maxTimestamp(buffer, position),
+      sizeInBytes: batch.sizeInBytes(buffer, position),
+      records,
+    }
   }
 }

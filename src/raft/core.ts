@@ -232,19 +232,18 @@ export class RaftCore {
       voted,
       electionDeadline: this.randomElectionDeadline(),
     })
+    const endpoints = endpointsOf(this.history.voters, found.leaderId)
     if (found.epoch < this.#lastEpoch) {
       this.#enter(unattached(-1, null), this.#epoch)
     } else if (found.leaderId === nodeId) {
       // Not to lead again in this epoch: what was not flushed may be gone, and offset and epoch must name one record.
       this.#enter(this.#resignedRole([]), found.epoch)
+    } else if (found.leaderId !== -1 && endpoints.length > 0) {
+      this.#enter(this.#followerRole(found.leaderId, endpoints, found.voted), found.epoch)
     } else if (found.voted !== null && this.#isLocal(found.voted) && this.mayLead) {
       this.#enter(this.#candidateRole(), found.epoch)
-    } else if (found.voted !== null) {
-      this.#enter(unattached(found.leaderId, found.voted), found.epoch)
     } else {
-      const endpoints = endpointsOf(this.history.voters, found.leaderId)
-      if (found.leaderId === -1 || endpoints.length === 0) this.#enter(unattached(found.leaderId, null), found.epoch)
-      else this.#enter(this.#followerRole(found.leaderId, endpoints, null), found.epoch)
+      this.#enter(unattached(found.leaderId, found.voted), found.epoch)
     }
     if (this.isOnlyVoter && this.#role.name !== 'candidate') this.becomeCandidate()
     else this.afterVote()
@@ -255,11 +254,18 @@ export class RaftCore {
     return sameReplica(key, this.local) || sameReplica(key, replicaKey(this.config.nodeId))
   }
 
+  /** Who has this node's vote in this epoch. A leader's own needs no word: nobody else can lead in its epoch. */
+  get #voted(): ReplicaKey | null {
+    const role = this.#role
+    if (role.name === 'candidate') return this.local
+    return role.name === 'leader' || role.name === 'resigned' ? null : role.voted
+  }
+
   becomeUnattached(epoch: number, leaderId = -1): void {
     assert(epoch >= this.#epoch)
     const role = this.#role
     const sameEpoch = epoch === this.#epoch
-    const voted = sameEpoch && (role.name === 'prospective' || role.name === 'unattached') ? role.voted : null
+    const voted = sameEpoch ? this.#voted : null
     // An election that was coming comes all the same: a node that keeps hearing of new epochs must not be starved.
     const pending = role.name === 'unattached' || role.name === 'candidate' ? role.electionDeadline : null
     const electionDeadline = pending !== null && !sameEpoch ? pending : this.randomElectionDeadline()
@@ -283,7 +289,7 @@ export class RaftCore {
     const role = this.#role
     assert(this.mayLead && role.name !== 'leader' && role.name !== 'resigned')
     const { leaderId, leaderEndpoints } = this
-    const voted = role.name === 'candidate' ? this.local : role.voted
+    const voted = this.#voted
     const election = new Election(this.history.voters, this.config.nodeId)
     const electionDeadline = this.randomElectionDeadline()
     this.#enter({ name: 'prospective', leaderId, leaderEndpoints, voted, election, electionDeadline }, this.#epoch)
@@ -352,9 +358,7 @@ export class RaftCore {
   /** Follows a leader of the current epoch or a later one. */
   becomeFollower(epoch: number, leaderId: number, endpoints: readonly RaftEndpoint[]): void {
     assert(epoch >= this.#epoch && leaderId !== this.config.nodeId && endpoints.length > 0)
-    const role = this.#role
-    const hasVote = role.name === 'unattached' || role.name === 'prospective' || role.name === 'follower'
-    const voted = epoch !== this.#epoch ? null : hasVote ? role.voted : role.name === 'candidate' ? this.local : null
+    const voted = epoch === this.#epoch ? this.#voted : null
     this.#enter(this.#followerRole(leaderId, endpoints, voted), epoch)
   }
 
@@ -402,9 +406,7 @@ export class RaftCore {
     const role = this.#role
     const { nodeId } = this.config
     const leads = role.name === 'leader' || role.name === 'resigned'
-    const hasVote = role.name === 'unattached' || role.name === 'prospective' || role.name === 'follower'
-    const voted = role.name === 'candidate' ? this.local : hasVote ? role.voted : null
-    const state = { epoch: this.#epoch, leaderId: leads ? nodeId : this.leaderId, voted }
+    const state = { epoch: this.#epoch, leaderId: leads ? nodeId : this.leaderId, voted: this.#voted }
     const last = this.#persisted
     const isSame =
       last !== null &&
@@ -475,9 +477,10 @@ export class RaftCore {
       if (leaderId !== -1 && reachable.length > 0) this.becomeFollower(epoch, leaderId, reachable)
       else this.becomeUnattached(epoch, leaderId)
     } else if (leaderId !== -1 && reachable.length > 0) {
-      if (this.#role.name === 'follower') {
-        if (reachable.length > this.#role.leaderEndpoints.length) this.#role.leaderEndpoints = reachable
-      } else if (known === -1 || this.#role.name === 'unattached') {
+      const role = this.#role
+      if (role.name === 'follower') {
+        if (reachable.length > role.leaderEndpoints.length) role.leaderEndpoints = reachable
+      } else if (known === -1 || role.name === 'unattached' || this.leaderEndpoints.length === 0) {
         this.becomeFollower(epoch, leaderId, reachable)
       }
     }

@@ -1,3 +1,4 @@
+import type { DescribeQuorumRequest, DescribeQuorumResponse } from '#protocol/messages/describe-quorum.js'
 import type { Disk } from '#storage/disk.js'
 import { readBootstrapRecords } from '../metadata/bootstrap.js'
 import type { MetadataRecord } from '../metadata/record.js'
@@ -25,7 +26,7 @@ import type { SnapshotStore } from './snapshot-store.js'
 import { type SnapshotLimits, Snapshotter } from './snapshotter.js'
 import type { VoterSet } from './voters.js'
 import { sendCall, type WireContext } from './wire-calls.js'
-import type { Answer, Ask } from './wire-requests.js'
+import { type Answer, type Ask, answerDescribeQuorum } from './wire-requests.js'
 
 const noBytes = Buffer.alloc(0)
 
@@ -198,6 +199,11 @@ export class RaftDriver implements MetadataLog {
     return call => this.ask(call, onGone)
   }
 
+  /** Who votes and who follows, as the leader sees it. */
+  describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse> {
+    return answerDescribeQuorum(this.asker(), request, time => this.wallTimeOf(time))
+  }
+
   /** A time of the machine as ms since 1970. */
   wallTimeOf(time: Millis): number {
     const { clock } = this.#options
@@ -238,7 +244,12 @@ export class RaftDriver implements MetadataLog {
     this.#state = state
     this.#timer?.cancel()
     this.#flushTimer?.cancel()
-    this.#receiver.discard()
+    try {
+      this.#receiver.discard()
+    } catch (error) {
+      // The next start removes what is left of it.
+      this.#options.logger.debug({ error: String(error) }, 'a half received snapshot could not be removed')
+    }
     this.#options.channel.close()
     const waiters = this.#commitWaiters
     this.#commitWaiters = []

@@ -169,6 +169,11 @@ export function handleFetchReply(core: RaftCore, call: FetchCall, reply: Fetched
   const follower = core.role
   if (reply.error !== ErrorCode.NONE || follower.name !== 'follower' || reply.leaderId !== follower.leaderId)
     return false
+  if (follower.snapshot !== null) {
+    // An older question, asked while the leader did not answer or was not known: all it says now is that it lives.
+    noteSuccess(core, follower)
+    return true
+  }
   // The answer is to what was asked, and the log may have been cut since (not in this role, but be sure).
   if (call.fetchOffset !== core.endOffset || call.lastFetchedEpoch !== core.lastEpoch) return false
   if (reply.diverging !== null) truncateTo(core, reply.diverging)
@@ -236,17 +241,19 @@ export function handleFetchSnapshotReply(
   if (follower.name !== 'follower' || follower.snapshot === null) return false
   const { snapshot } = follower
   const isOther = snapshot.id.endOffset !== reply.id.endOffset || snapshot.id.epoch !== reply.id.epoch
-  if (reply.error === ErrorCode.SNAPSHOT_NOT_FOUND) {
+  if (reply.error === ErrorCode.SNAPSHOT_NOT_FOUND || reply.error === ErrorCode.POSITION_OUT_OF_RANGE) {
+    // It has a newer one by now, which the next fetch will tell.
     follower.snapshot = null
     noteSuccess(core, follower)
     return true
   }
+  if (reply.error !== ErrorCode.NONE) return false
   const isWrong = isOther || reply.position !== snapshot.position || call.position !== snapshot.position
   const isOversized =
     reply.byteCount === 0 ||
     reply.position + reply.byteCount > reply.size ||
     (snapshot.size !== -1 && snapshot.size !== reply.size)
-  if (reply.error !== ErrorCode.NONE || isWrong || isOversized) {
+  if (isWrong || isOversized) {
     core.warn(
       `leader ${follower.leaderId} sent no usable piece ${snapshot.position} of snapshot ${snapshot.id.endOffset}`,
     )

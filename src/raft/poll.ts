@@ -49,7 +49,8 @@ function pollRole(core: RaftCore): Millis {
         core.becomeProspective()
         return Infinity
       }
-      const isWaiting = role.voted !== null && core.mayLead
+      // Whoever has this node's vote will tell when it leads.
+      const isWaiting = role.voted !== null && role.leaderId === -1 && core.mayLead
       const next = isWaiting ? Infinity : fetchFromAnybody(core)
       return core.mayLead ? Math.min(role.electionDeadline, next) : next
     }
@@ -151,9 +152,9 @@ function pollFollower(core: RaftCore, follower: Follower): Millis {
   const { leaderId } = follower
   const address = core.addressOf(follower.leaderEndpoints)
   if (!core.mayLead && (follower.fetchDeadline <= core.now || core.connections.isFailing(leaderId, core.now))) {
-    // Somebody else may know of a newer leader.
+    // Somebody else may know of a newer leader, or it may be back.
     core.connections.giveUp(leaderId, core.now)
-    return Math.min(fetchFromAnybody(core), retryAt(core, leaderId))
+    return fetchFromAnybody(core)
   }
   if (follower.updateVoterDeadline <= core.now && core.connections.readyAt(leaderId) <= core.now) {
     follower.updateVoterDeadline = core.now + 2 * core.config.fetchTimeoutMs
@@ -167,20 +168,25 @@ function pollFollower(core: RaftCore, follower: Follower): Millis {
   return core.mayLead ? Math.min(next, follower.fetchDeadline) : next
 }
 
-/** Asks one who may know the leader: a bootstrap server, else a voter. Returns when to ask again. */
+/**
+ * Asks one who may know the leader: a voter as the log knows them, or a bootstrap server, for the log may be old. Returns
+ * when to ask again.
+ */
 function fetchFromAnybody(core: RaftCore): Millis {
   const { config, history, connections } = core
   const places: { readonly nodeId: number; readonly address: Address }[] = []
-  if (config.bootstrapServers.length > 0) {
-    for (const [index, address] of config.bootstrapServers.entries()) {
-      const isMe = config.localEndpoints.some(own => own.host === address.host && own.port === address.port)
-      if (!isMe) places.push({ nodeId: -2 - index, address })
-    }
-  } else {
-    for (const voter of history.voters) {
-      const address = addressOn(voter.endpoints, config.listenerName)
-      if (address !== null && voter.key.id !== config.nodeId) places.push({ nodeId: voter.key.id, address })
-    }
+  for (const voter of history.voters) {
+    const address = addressOn(voter.endpoints, config.listenerName)
+    if (address !== null && voter.key.id !== config.nodeId) places.push({ nodeId: voter.key.id, address })
+  }
+  for (const [index, address] of config.bootstrapServers.entries()) {
+    const isSame = (other: Address): boolean => other.host === address.host && other.port === address.port
+    const isKnown = config.localEndpoints.some(isSame) || places.some(place => isSame(place.address))
+    if (!isKnown) places.push({ nodeId: -2 - index, address })
+  }
+  const leader = core.addressOf(core.leaderEndpoints)
+  if (leader !== null && !places.some(place => place.nodeId === core.leaderId)) {
+    places.push({ nodeId: core.leaderId, address: leader })
   }
   // One at a time is enough, and an answer that comes late is still one.
   const busy = places.filter(place => connections.isBusy(place.nodeId, core.now))

@@ -49,25 +49,24 @@ function locate(
 ): void {
   const { log } = partition
   const { fetchOffset } = asked
-  if (asked.maxBytes < 0) throw new RangeError(`a fetch of ${asked.maxBytes} bytes`)
+  // Kafka fails over it.
+  if (asked.maxBytes < 0) throw apiError('UNKNOWN_SERVER_ERROR', `a fetch of ${asked.maxBytes} bytes`)
   // Taken before the read, so that a follower at the end counts as caught up.
   const { highWatermark } = partition
   const lastStableOffset = log.lastStableOffset(highWatermark)
   const { logStartOffset } = log
   const bound = readBound(partition, parameters)
   if (asked.lastFetchedEpoch !== -1) compareHistories(asked, partition)
-  if (fetchOffset < logStartOffset || fetchOffset > log.logEndOffset) {
+  const isDiverging = asked.divergingEpoch !== -1
+  if (fetchOffset < logStartOffset || (fetchOffset > log.logEndOffset && !isDiverging)) {
     throw apiError('OFFSET_OUT_OF_RANGE', `offset ${fetchOffset} is not in ${partition.name}`)
   }
   asked.highWatermark = highWatermark
   asked.lastStableOffset = lastStableOffset
   asked.logStartOffset = logStartOffset
   asked.boundOffset = bound
+  if (isDiverging) return
   if (parameters.isReadCommitted) asked.abortedTransactions = []
-  if (asked.divergingEpoch !== -1) {
-    asked.abortedTransactions = null
-    return
-  }
   if (fetchOffset >= bound) return
   const location = (asked.location ??= { segment: null, position: 0, length: 0, firstBatchOffset: 0, isRecent: true })
   const limit = Math.min(asked.maxBytes, bytesMax)

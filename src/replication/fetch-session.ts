@@ -35,7 +35,7 @@ export type FetchContext =
   | { readonly kind: 'sessionless'; readonly partitions: readonly FetchPartition[] }
   /** All partitions are named, and a session is asked for. */
   | { readonly kind: 'full'; readonly partitions: readonly FetchPartition[]; readonly usesTopicIds: boolean; readonly isFollower: boolean }
-  | { readonly kind: 'incremental'; readonly partitions: Iterable<FetchPartition>; readonly session: FetchSession; readonly epoch: number }
+  | { readonly kind: 'incremental'; readonly partitions: IterableIterator<FetchPartition>; readonly session: FetchSession; readonly epoch: number }
   | { readonly kind: 'error'; readonly errorCode: number }
 
 /** The key of a partition in its session: by topic id if the request has ids, by name otherwise. */

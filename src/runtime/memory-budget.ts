@@ -11,7 +11,8 @@ export interface MemoryWaiter {
 export class MemoryBudget {
   readonly bytesMax: number
   #used = 0
-  readonly #waiting = new Set<MemoryWaiter>()
+  /** Who waits for how many bytes, first come first served. */
+  readonly #waiting = new Map<MemoryWaiter, number>()
 
   constructor(bytesMax: number) {
     if (!(bytesMax > 0)) throw new RangeError(`not a number of bytes: ${bytesMax}`)
@@ -27,9 +28,10 @@ export class MemoryBudget {
     return Math.max(0, this.bytesMax - this.#used)
   }
 
-  /** Whether anyone waits. */
+  /** Someone waits, and there is not enough for the first in line. */
   get isShort(): boolean {
-    return this.#waiting.size > 0
+    for (const bytes of this.#waiting.values()) return this.#used + bytes > this.bytesMax
+    return false
   }
 
   /** Takes the bytes if there are so many left. */
@@ -50,9 +52,14 @@ export class MemoryBudget {
     this.pass()
   }
 
-  /** Stands in line for memory; without effect for one that does already. */
-  wait(waiter: MemoryWaiter): void {
-    this.#waiting.add(waiter)
+  /** Stands in line for so many bytes; who stands there already keeps the place. */
+  wait(waiter: MemoryWaiter, bytes: number): void {
+    if (bytes > this.bytesMax) throw new RangeError(`${bytes} bytes are never to be had`)
+    this.#waiting.set(waiter, bytes)
+  }
+
+  isWaiting(waiter: MemoryWaiter): boolean {
+    return this.#waiting.has(waiter)
   }
 
   forget(waiter: MemoryWaiter): void {
@@ -60,12 +67,12 @@ export class MemoryBudget {
   }
 
   /**
-   * Calls the first in line, if there is room. Who was called tries, and then passes the call on: waiters are woken one
-   * by one and only as far as the room goes.
+   * Calls the first in line, if there is what it waits for. Who was called takes it, and then passes the call on: waiters
+   * are woken one by one, and those with large wishes are not passed by.
    */
   pass(): void {
-    if (this.#waiting.size === 0 || this.#used >= this.bytesMax) return
-    for (const waiter of this.#waiting) {
+    for (const [waiter, bytes] of this.#waiting) {
+      if (this.#used + bytes > this.bytesMax) return
       this.#waiting.delete(waiter)
       waiter.onMemory()
       return

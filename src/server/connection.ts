@@ -153,8 +153,11 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   onDrain(): void {
-    this.lastActive = this.#host.coarseNow
+    const { turn, coarseNow } = this.#host
+    this.lastActive = coarseNow
+    turn.enter()
     this.#mayContinue()
+    turn.leave()
   }
 
   onMemory(): void {
@@ -176,10 +179,13 @@ export class ServerConnection implements ConnectionHandler {
 
   #forget(): void {
     this.closed = true
-    const { budget } = this.#host
+    const { budget, pool } = this.#host
     budget.forget(this)
     this.replies.close()
-    if (this.#frame !== null) this.#host.releaseAfterWrites(this.#frame)
+    if (this.#frame !== null) {
+      pool.give(this.#frame)
+      budget.give(this.#frame.length)
+    }
     this.#frame = null
     this.#direct = null
     budget.give(this.#held.length)
@@ -240,8 +246,11 @@ export class ServerConnection implements ConnectionHandler {
       this.#sizeSoFar = 0
       this.#sizeBytes = 0
     }
-    if (size < 0 || size > this.#host.limits.requestBytesMax) {
-      this.refuse(`a request of ${size} bytes was announced; allowed are 0 to ${this.#host.limits.requestBytesMax}`)
+    const { limits, budget } = this.#host
+    // Buffers come in powers of two, and what was read already is there beside them.
+    const allowed = Math.min(limits.requestBytesMax, Math.floor(budget.bytesMax / 4))
+    if (size < 0 || size > allowed) {
+      this.refuse(`a request of ${size} bytes was announced; allowed are 0 to ${allowed}`)
       return at
     }
     this.#frameSize = size
@@ -259,7 +268,7 @@ export class ServerConnection implements ConnectionHandler {
     const frame = pool.take(wanted)
     if (!budget.tryTake(frame.length)) {
       pool.give(frame)
-      budget.wait(this)
+      budget.wait(this, frame.length)
       return false
     }
     if (old !== null) {
@@ -291,7 +300,7 @@ export class ServerConnection implements ConnectionHandler {
       if (order === 'serial' || (order === 'alone' && replies.pendingAlone > 0)) return false
     }
     if (budget.left > 0) return true
-    budget.wait(this)
+    budget.wait(this, 1)
     return false
   }
 

@@ -254,6 +254,18 @@ const SHAPES: Readonly<Record<number, Shape>> = {
             })),
           })),
   }),
+  // AlterClientQuotas
+  49: (q, { code, message }) => ({
+    entries: q.entries.map((e: Items) => ({ errorCode: code, errorMessage: message, entity: e.entity })),
+  }),
+  // AlterUserScramCredentials
+  51: (q, { code, message }) => ({
+    results: [...new Set([...q.deletions, ...q.upsertions].map((u: Items) => u.name))].map(user => ({
+      user,
+      errorCode: code,
+      errorMessage: message,
+    })),
+  }),
   // DescribeProducers
   61: (q, { code }) => ({
     topics: q.topics.map((t: Items) => ({

@@ -73,7 +73,7 @@ export class Server implements ConnectionHost {
   readonly budget: MemoryBudget
   readonly turn: Turn
   readonly frames: FrameHandler
-  coarseNow: Millis
+  coarseNow: Millis = 0
   readonly counters: ConnectionCounters = {
     open: 0,
     accepted: 0,
@@ -109,7 +109,6 @@ export class Server implements ConnectionHost {
     this.budget = options.budget
     this.frames = options.frames
     this.#limits = options.limits
-    this.coarseNow = options.clock.now()
     this.#refusals = new RateLimitedLog(options.clock, options.logger, REFUSALS_PER_SECOND)
     this.turn.add('reply', () => this.#reply())
     this.turn.add('input', () => this.#takeUp())
@@ -261,28 +260,40 @@ export class Server implements ConnectionHost {
   #sweepLater(): void {
     const { idleMs } = this.#limits
     const interval = Math.min(SWEEP_MS_MAX, Math.max(SWEEP_MS_MIN, idleMs / 4))
-    this.#sweepTimer = this.#clock.at(this.#clock.now() + interval, () => this.#sweep())
+    // Who is active until then counts as active then, so that nobody is closed too early.
+    this.coarseNow = this.#clock.now() + interval
+    this.#sweepTimer = this.#clock.at(this.coarseNow, () => this.#sweep())
   }
 
   /** Closes who has been silent for too long, and while memory is short, who holds some of it and does not move. */
   #sweep(): void {
     const now = this.#clock.now()
-    // Whoever was active since the last sweep counts as active at that time, so this errs on the side of patience.
     const idleBefore = now - this.#limits.idleMs
-    const stalledBefore = now - STALLED_MS
     for (const connection of this.#connections) {
-      if (connection.lastActive >= stalledBefore && connection.lastActive >= idleBefore) continue
-      if (this.budget.isShort && connection.lastActive < stalledBefore && connection.stalledBytes > 0) {
-        this.counters.closedStalled++
-        this.#refusals.warn({ client: connection.clientAddress }, 'closed a slow connection: others wait for its memory')
-        connection.close()
-      } else if (connection.lastActive < idleBefore && connection.replies.pending === 0) {
-        this.counters.closedIdle++
-        connection.close()
-      }
+      if (connection.lastActive >= idleBefore || connection.replies.pending > 0) continue
+      this.counters.closedIdle++
+      connection.close()
     }
-    this.coarseNow = now
+    if (this.budget.isShort) this.#closeStalled(now)
     this.pool.trim()
     if (!this.#closing) this.#sweepLater()
+  }
+
+  /**
+   * Begins with those that do not wait for memory themselves and have not moved for the longest time, and closes no more
+   * than are needed for the first who waits.
+   */
+  #closeStalled(now: Millis): void {
+    const stalled = [...this.#connections]
+      .filter(({ lastActive, stalledBytes }) => lastActive < now - STALLED_MS && stalledBytes > 0)
+      .sort(
+        (a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastActive - b.lastActive,
+      )
+    for (const connection of stalled) {
+      if (!this.budget.isShort) return
+      this.counters.closedStalled++
+      this.#refusals.warn({ client: connection.clientAddress }, 'closed a slow connection: others wait for its memory')
+      connection.close()
+    }
   }
 }

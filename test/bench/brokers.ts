@@ -41,7 +41,7 @@ export const ottla: Kind = {
   name: 'Ottla',
   port: Number(process.env.BENCH_OTTLA_PORT ?? 29100),
   command(directory, options) {
-    const main = process.env.BENCH_OTTLA_MAIN ?? resolve('dist/src/main.js')
+    const main = process.env.BENCH_OTTLA_MAIN ?? resolve('dist/bundle/main.js')
     const overrides = Object.entries(options).flatMap(([name, value]) => ['--override', `${name}=${value}`])
     const args = [main, 'start', '--port', String(this.port), '--data', join(directory, 'data'), ...overrides]
     return { file: process.execPath, args }

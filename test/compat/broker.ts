@@ -44,7 +44,7 @@ export async function attachToBroker(bootstrap: string): Promise<StartedBroker> 
 
 /** Starts Ottla on a free port, with a data directory of its own. */
 export async function startOttla(options: BrokerOptions): Promise<StartedBroker> {
-  const main = join(projectDirectory, 'dist', 'src', 'main.js')
+  const main = join(projectDirectory, 'dist', 'bundle', 'main.js')
   if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build`)
   const data = mkdtempSync(join(tmpdir(), 'ottla-compat-'))
   const port = await freePort()

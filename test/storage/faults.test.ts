@@ -1,4 +1,7 @@
-/** Every I/O of every way of writing fails once, or is the last one before a crash; then the directory is opened again. */
+/**
+ * Every I/O of every way of writing fails once, or is the last one before a crash; then the directory is opened
+ * again.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PartitionLog } from '#storage/log.js'

@@ -4,27 +4,42 @@ import type { LogConfig } from '#storage/log-config.js'
 import { SimDisk } from '../support/sim-disk.js'
 import { configOf } from './support.js'
 
-const archive = new URL('../../../test/storage/fixtures/kafka-directories.tar.gz', import.meta.url)
+const fixtures = new URL('../../../test/storage/fixtures/', import.meta.url)
 
 /**
- * Directories that Apache Kafka 4.4 wrote: `clean` after a stop in order, `unclean` as they lay there while it ran. The
- * topics: codecs (five batches of ten records, one of each codec), segments (100 records in small segments), started
- * (30 records, DeleteRecords before 17), plain (default options: index files of 10 MiB), empty, compacted (120 records of
- * seven keys, compacted up to 114), transactions (two producers, six transactions each of which the second and fifth were
- * aborted, the last left open).
+ * Directories that Apache Kafka 4.4 wrote: `clean` after a stop in order, `unclean` as they lay there while it ran.
+ * The topics: codecs (five batches of ten records, one of each codec), segments (100 records in small segments),
+ * started (30 records, DeleteRecords before 17), plain (default options: index files of 10 MiB), empty, compacted
+ * (120 records of seven keys, compacted up to 114), transactions (two producers, six transactions each of which the
+ * second and fifth were aborted, the last left open).
  */
 export function kafkaDirectory(which: 'clean' | 'unclean'): SimDisk {
+  return unpacked('kafka-directories.tar.gz', which)
+}
+
+/**
+ * Two topics that Apache Kafka 4.4 compacted, as they were before and after its first round and its second one: mixed
+ * (CreateTime) and appendtime (LogAppendTime), with plain and idempotent batches, transactions that were committed,
+ * aborted, empty, and interleaved, tombstones and headers.
+ */
+export function compactionDirectory(which: 'before-first' | 'after-first' | 'before-second' | 'after-second'): SimDisk {
+  return unpacked('kafka-compaction.tar.gz', which)
+}
+
+/** What a folder of an archive holds, as `/data` of a simulated disk. */
+function unpacked(archive: string, folder: string): SimDisk {
   const disk = new SimDisk()
   disk.makeDirectory('/data')
-  for (const { name, content } of untar(gunzipSync(readFileSync(archive)))) {
-    if (!name.startsWith(`${which}/`)) continue
-    const path = `/data/${name.slice(which.length + 1)}`.replace(/\/$/, '')
-    if (content === null) {
+  for (const entry of untar(gunzipSync(readFileSync(new URL(archive, fixtures))))) {
+    const name = entry.name.replace(/^\.\//, '')
+    if (!name.startsWith(`${folder}/`)) continue
+    const path = `/data/${name.slice(folder.length + 1)}`.replace(/\/$/, '')
+    if (entry.content === null) {
       disk.makeDirectory(path)
       continue
     }
     disk.makeDirectory(path.slice(0, path.lastIndexOf('/')))
-    disk.open(path, { create: true }).append([content])
+    disk.open(path, { create: true }).append([entry.content])
   }
   return disk
 }

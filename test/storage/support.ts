@@ -48,7 +48,8 @@ export async function restarted(old: Rig, changes: Partial<LogConfig> = {}, nowM
 }
 
 export interface BatchSpec extends BatchHeaderOptions {
-  readonly values?: readonly string[]
+  /** null is a tombstone. */
+  readonly values?: readonly (string | null)[]
   readonly keys?: readonly (string | null)[]
   readonly timestamp?: number
 }
@@ -58,7 +59,8 @@ export function batchOf(spec: BatchSpec = {}): Buffer {
   const { values = ['value'], keys = [], timestamp = startMs, ...header } = spec
   const records = values.map((value, index) => {
     const key = keys[index] ?? null
-    return { timestamp, key: key === null ? null : Buffer.from(key), value: Buffer.from(value) }
+    const bytes = (text: string | null) => (text === null ? null : Buffer.from(text))
+    return { timestamp, key: bytes(key), value: bytes(value) }
   })
   return buildBatch({ ...header, records })
 }

@@ -117,7 +117,7 @@ export class ReplicaBroker {
     ]
     const unstableVersions = options.unstableVersions ?? false
     const advertised: AdvertisedVersions = {
-      apis: () => advertisedApis(table, { unstableVersions }),
+      apis: () => advertisedApis<never>(table, { unstableVersions }),
       supportedFeatures: () => [
         { name: 'metadata.version', minVersion: 7, maxVersion: 29 },
         { name: 'group.version', minVersion: 0, maxVersion: 1 },

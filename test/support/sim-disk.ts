@@ -20,6 +20,8 @@ interface FileNode {
   size: number
   durable: Buffer
   pending: DataOperation[]
+  /** Operations that have reached the device. */
+  done: number
   modifiedMs: number
 }
 
@@ -29,16 +31,18 @@ interface FolderNode {
   durable: Map<string, Node>
   /** Changes of names that are not on the device; each is done whole or not at all, in this order. */
   pending: ((entries: Map<string, Node>) => void)[]
+  done: number
 }
 
 type Node = FileNode | FolderNode
 
 function newFile(): FileNode {
-  return { kind: 'file', content: Buffer.alloc(0), size: 0, durable: Buffer.alloc(0), pending: [], modifiedMs: 0 }
+  const none = Buffer.alloc(0)
+  return { kind: 'file', content: none, size: 0, durable: none, pending: [], done: 0, modifiedMs: 0 }
 }
 
 function newFolder(): FolderNode {
-  return { kind: 'folder', entries: new Map(), durable: new Map(), pending: [] }
+  return { kind: 'folder', entries: new Map(), durable: new Map(), pending: [], done: 0 }
 }
 
 function failure(code: string, path: string): Error {
@@ -226,19 +230,16 @@ export class SimDisk implements Disk {
   syncDirectory(path: string): void {
     const folder = this.#folder(path)
     this.#io(`syncDirectory ${path}`)
-    folder.durable = new Map(folder.entries)
-    folder.pending = []
+    settleNames(folder, folder.done + folder.pending.length)
   }
 
   async syncDirectoryAsync(path: string): Promise<void> {
     const folder = this.#folder(path)
     this.#io(`syncDirectory ${path}`)
-    const entries = new Map(folder.entries)
-    const count = folder.pending.length
+    const target = folder.done + folder.pending.length
     await this.#deviceTime()
     if (this.#isDead) throw failure('EIO', path)
-    folder.durable = entries
-    folder.pending = folder.pending.slice(count)
+    settleNames(folder, target)
   }
 
   modifiedTime(path: string): number {
@@ -313,18 +314,15 @@ export class SimDisk implements Disk {
 
   syncNodeNow(node: FileNode, path: string): void {
     this.#io(`sync ${path}`)
-    node.durable = Buffer.from(node.content.subarray(0, node.size))
-    node.pending = []
+    settleContent(node, node.done + node.pending.length)
   }
 
   async syncNode(node: FileNode, path: string): Promise<void> {
     this.#io(`sync ${path}`)
-    const content = Buffer.from(node.content.subarray(0, node.size))
-    const count = node.pending.length
+    const target = node.done + node.pending.length
     await this.#deviceTime()
     if (this.#isDead) throw failure('EIO', path)
-    node.durable = content
-    node.pending = node.pending.slice(count)
+    settleContent(node, target)
   }
 
   #find(path: string): Node | undefined {
@@ -440,6 +438,30 @@ function apply(node: FileNode, operation: DataOperation, nowMs: number): void {
   node.modifiedMs = nowMs
 }
 
+/** The device has the operations up to number `target`. */
+function settleContent(node: FileNode, target: number): void {
+  const settled = node.pending.splice(0, Math.max(0, target - node.done))
+  node.done += settled.length
+  node.durable = replayed(node.durable, settled)
+}
+
+function settleNames(folder: FolderNode, target: number): void {
+  const settled = folder.pending.splice(0, Math.max(0, target - folder.done))
+  folder.done += settled.length
+  for (const change of settled) change(folder.durable)
+}
+
+/** A content after some operations. */
+function replayed(content: Buffer, operations: readonly DataOperation[]): Buffer {
+  let buffer = content
+  let size = content.length
+  for (const operation of operations) {
+    buffer = changed(buffer, size, operation)
+    size = operation.kind === 'truncate' ? operation.size : Math.max(size, operation.position + operation.bytes.length)
+  }
+  return Buffer.from(buffer.subarray(0, size))
+}
+
 /** The content with an operation done to it; the buffer may be longer than the content. */
 function changed(content: Buffer, size: number, operation: DataOperation): Buffer {
   const end = operation.kind === 'truncate' ? operation.size : operation.position + operation.bytes.length
@@ -464,17 +486,12 @@ function survivors(node: Node, random: SeededRandom): Node {
     folder.durable = new Map(folder.entries)
     return folder
   }
-  const count = random.below(node.pending.length + 1)
-  let content: Buffer = Buffer.from(node.durable)
-  let size = content.length
-  node.pending.slice(0, count).forEach((operation, index) => {
-    const torn = index === count - 1 && operation.kind === 'write' ? tear(operation, random) : operation
-    content = changed(content, size, torn)
-    size = torn.kind === 'truncate' ? torn.size : Math.max(size, torn.position + torn.bytes.length)
-  })
+  const left = node.pending.slice(0, random.below(node.pending.length + 1))
+  const last = left.pop()
+  if (last !== undefined) left.push(last.kind === 'write' ? tear(last, random) : last)
   const file = newFile()
-  file.content = Buffer.from(content.subarray(0, size))
-  file.size = size
+  file.content = replayed(Buffer.from(node.durable), left)
+  file.size = file.content.length
   file.durable = Buffer.from(file.content)
   file.modifiedMs = node.modifiedMs
   return file

@@ -32,7 +32,7 @@ export async function spawnBroker(options: SpawnOptions): Promise<SpawnedBroker>
     '--override',
     `${name}=${value}`,
   ])
-  const main = resolve('dist/src/main.js')
+  const main = resolve('dist/bundle/main.js')
   const args = [...(options.nodeOptions ?? []), main, 'start', '--port', String(options.port), '--data', options.data]
   const child = spawn(process.execPath, [...args, '--log-level', 'warn', ...overrides], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -49,7 +49,9 @@ export interface ClassicMember {
   readonly joinTicket: Ticket | null
   /** The SyncGroup that waits for the assignment. */
   syncTicket: Ticket | null
-  /** Has not yet been told that it is a member: its client may be gone, so that its session runs even while it waits. */
+  /**
+   * Has not yet been told that it is a member: its client may be gone, so that its session runs even while it waits.
+   */
   isNew: boolean
   readonly session: Alarm<GroupDue>
 }
@@ -268,8 +270,8 @@ export class ClassicGroup {
   }
 
   /**
-   * Makes sure that the leader is one that has joined. Returns false if there is nobody who could lead: no member, or none
-   * that has joined (static ones stay members without).
+   * Makes sure that the leader is one that has joined. Returns false if there is nobody who could lead: no member, or
+   * none that has joined (static ones stay members without).
    */
   electJoinedLeader(): boolean {
     if (this.leaderId !== null && this.members.get(this.leaderId)?.joinTicket != null) return true
@@ -292,8 +294,8 @@ export class ClassicGroup {
   }
 
   /**
-   * The protocol of the next generation: of those that all members support, each member votes for the one that it offers
-   * first. Of several with the most votes it is the one that Kafka's hash map yields first.
+   * The protocol of the next generation: of those that all members support, each member votes for the one that it
+   * offers first. Of several with the most votes it is the one that Kafka's hash map yields first.
    */
   selectProtocol(): string {
     const votes = new Map<string, number>()

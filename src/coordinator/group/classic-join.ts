@@ -62,8 +62,8 @@ function joinGroup(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
 }
 
 /**
- * Whether the group takes the member. While it prepares to rebalance, those count that have joined, so that a group that
- * is too large loses the last to come; otherwise the members.
+ * Whether the group takes the member. While it prepares to rebalance, those count that have joined, so that a group
+ * that is too large loses the last to come; otherwise the members.
  */
 function hasRoom(turn: GroupTurn, group: ClassicGroup, memberId: string): boolean {
   const { membersMax } = turn.config
@@ -125,8 +125,8 @@ function addMember(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
   turn.account.take(memberBytes(member))
   group.add(member, protocolType)
   parkJoin(turn, group, member, ticket)
-  // Its session cannot run yet, since it does not know its id; but its client may give up waiting and join anew, over and
-  // over: so the wait itself is limited.
+  // Its session cannot run yet, since it does not know its id; but its client may give up waiting and join anew, over
+  // and over: so the wait itself is limited.
   watchSession(turn, member, NEW_MEMBER_JOIN_TIMEOUT_MS)
   const instance = groupInstanceId === null ? '' : ` with instance id ${groupInstanceId}`
   rebalance(turn, group, `new member ${memberId}${instance}; client reason: ${command.reason}`)

@@ -1,6 +1,6 @@
 /**
- * What the machine of a group shard is asked, and what it answers. Wire versions have been dealt with before: what differs
- * by them has a name here. Bytes belong to the machine.
+ * What the machine of a group shard is asked, and what it answers. Wire versions have been dealt with before: what
+ * differs by them has a name here. Bytes belong to the machine.
  */
 import type { ErrorCode } from '#protocol/errors.js'
 import type { Millis } from '../../runtime/ports.js'

@@ -17,7 +17,10 @@ export interface GroupConfig {
   readonly offsetsRetentionCheckIntervalMs: Millis
 }
 
-/** A member that is new may be gone before it is told its id: for so long its JoinGroup waits. Not an option in Kafka either. */
+/**
+ * A member that is new may be gone before it is told its id: for so long its JoinGroup waits. Not an option in Kafka
+ * either.
+ */
 export const NEW_MEMBER_JOIN_TIMEOUT_MS: Millis = 5 * 60 * 1000
 
 /** Ids given out and not yet used, in one group. Kafka has no such limit; an id costs a client nothing. */

@@ -186,8 +186,9 @@ function carryOut(turn: GroupTurn, ticket: Ticket, command: GroupCommand): void 
 }
 
 /**
- * Whether a join is one for a classic group. A group of another kind that has no members gives way to a classic one, as in
- * Kafka; its records are taken out of the log, or a broker that serves that kind could not load the partition any more.
+ * Whether a join is one for a classic group. A group of another kind that has no members gives way to a classic one,
+ * as in Kafka; its records are taken out of the log, or a broker that serves that kind could not load the partition
+ * any more.
  */
 function admitJoin(turn: GroupTurn, ticket: Ticket, command: JoinCommand): boolean {
   const { groupId, memberId } = command

@@ -3,7 +3,10 @@ import type { Random } from '../../runtime/ports.js'
 /** Names in records have a length of 16 bits. */
 const NAME_BYTES_MAX = 32767
 
-/** A new member id: the client id (or the instance id) and a uuid in its long form. null if that is too long to be stored. */
+/**
+ * A new member id: the client id (or the instance id) and a uuid in its long form. null if that is too long to be
+ * stored.
+ */
 export function makeMemberId(prefix: string, random: Random): string | null {
   const hex = Buffer.from(random.uuid(), 'base64url').toString('hex')
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')

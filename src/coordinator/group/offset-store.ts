@@ -49,8 +49,8 @@ class OffsetTable<V> {
 }
 
 /**
- * The committed offsets of all groups of a shard, and those that transactions will commit when they end well. Changes by
- * records alone.
+ * The committed offsets of all groups of a shard, and those that transactions will commit when they end well. Changes
+ * by records alone.
  */
 export class OffsetStore {
   readonly #account: StateAccount
@@ -83,7 +83,10 @@ export class OffsetStore {
     return this.#open.groups.has(groupId)
   }
 
-  /** The partitions of the topics for which a group has an offset, committed or not, with the topic ids of those offsets. */
+  /**
+   * The partitions of the topics for which a group has an offset, committed or not, with the topic ids of those
+   * offsets.
+   */
   *partitionsOf(groupId: string): Generator<{ topic: string; partition: number; topicIds: Set<string> }, void, void> {
     for (const [topic, partitions] of this.of(groupId)) {
       for (const [partition, { value }] of partitions) {

@@ -19,8 +19,8 @@ const REMOVAL_ORDER: Record<'consumer' | 'streams', readonly number[]> = {
 
 /**
  * The consumer, share and streams groups (KIP-848, KIP-932, KIP-1071) that another broker has left in the log. They are
- * not served here; it is known of them that they are there, so that nobody joins a classic group of the same name, which
- * the other broker could then no longer load.
+ * not served here; it is known of them that they are there, so that nobody joins a classic group of the same name,
+ * which the other broker could then no longer load.
  */
 export class OtherGroups {
   readonly #groups = new Map<string, OtherGroup>()

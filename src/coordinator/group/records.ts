@@ -128,8 +128,8 @@ export function otherTombstone(key: Uint8Array, content: GroupRecordContent & { 
 }
 
 /**
- * Reads a record. Returns null for a type that is not known here (a later Kafka's). Throws ProtocolError for one that is
- * damaged, and for a version of a known type that is not known.
+ * Reads a record. Returns null for a type that is not known here (a later Kafka's). Throws ProtocolError for one that
+ * is damaged, and for a version of a known type that is not known.
  */
 export function decodeGroupRecord(key: Uint8Array | null, value: Uint8Array | null): GroupRecord | null {
   if (key === null) throw new ProtocolError('the key is null')

@@ -282,7 +282,12 @@ function idempotentSteps(): Step[] {
   const send = (bytes: Uint8Array, about: string) => produce(LATEST, bytes, { index: 2 }, { about })
   return [
     ...inVersions(0, 5, v =>
-      ask('InitProducerId', v, { transactionalId: null, transactionTimeoutMs: 1000 }, { ignore: ['producerId'] }),
+      ask(
+        'InitProducerId',
+        v,
+        { transactionalId: null, transactionTimeoutMs: 1000 },
+        { ignore: ['producerId'], retry: { pointer: '/errorCode', until: 0 } },
+      ),
     ),
     ...inVersions(3, 5, v =>
       ask(

@@ -33,7 +33,7 @@ export function serverSteps(): Step[] {
     ask('ApiVersions', 5, { ...client, clusterId: 'other', nodeId: 1 }, { ignore }),
     ask('ApiVersions', 5, { ...client, clusterId: 'other' }, { ignore }),
     ask('ApiVersions', 5, { ...client, nodeId: 1 }, { ignore }),
-    ...[6, 99, 32767].flatMap(v => send(`ApiVersions ${v}`, raw(18, v))),
+    ...[6, 99, 32767].flatMap(v => send(`ApiVersions ${v}`, raw(18, v, '00'))),
     ...send('ApiVersions -1', raw(18, -1)),
     ...send('an API that is gone', raw(4, 0)),
     ...send('an API nobody knows', raw(1000, 0)),

@@ -278,7 +278,12 @@ function electionSteps(): Step[] {
     ...inVersions(0, 2, v => ask('ElectLeaders', v, { topicPartitions: one('made-v7', 99), timeoutMs: 10_000 })),
     ask('ElectLeaders', 2, { topicPartitions: one('no-such-topic', 0), timeoutMs: 10_000 }),
     ask('ElectLeaders', 2, { electionType: 5, topicPartitions: one('made-v7', 0), timeoutMs: 10_000 }),
-    ask('ElectLeaders', 2, { topicPartitions: null, timeoutMs: 10_000 }),
+    ask(
+      'ElectLeaders',
+      2,
+      { topicPartitions: null, timeoutMs: 10_000 },
+      { about: 'all, in no order', ignore: ['/replicaElectionResults'] },
+    ),
     ask('ElectLeaders', 2, { topicPartitions: [], timeoutMs: 10_000 }),
     ask('ListPartitionReassignments', 0, { topics: null, timeoutMs: 10_000 }),
     ask('ListPartitionReassignments', 0, { topics: [], timeoutMs: 10_000 }),

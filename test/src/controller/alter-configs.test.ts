@@ -27,7 +27,10 @@ function run(controller: TestController, changes: readonly Change[], validateOnl
     configs: configs.map(([name, configOperation, value]) => ({ name, configOperation, value })),
   }))
   const { response, records } = controller.run(incrementalAlterConfigs(resources, validateOnly))
-  return { records, answers: response.responses.map(answer => [answer.resourceName, answer.errorCode, answer.errorMessage]) }
+  return {
+    records,
+    answers: response.responses.map(answer => [answer.resourceName, answer.errorCode, answer.errorMessage]),
+  }
 }
 
 test('options of a topic are set, appended to and deleted', () => {
@@ -74,7 +77,11 @@ test('two entries for one resource both fall', () => {
   const change: Change = [TOPIC, 't', ['retention.ms', SET, '5']]
   const { answers, records } = run(ready(), [change, change, [BROKER, '']])
   const twice = 'Each resource must appear at most once.'
-  assert.deepEqual(answers, [['t', 42, twice], ['t', 42, twice], ['', 0, null]])
+  assert.deepEqual(answers, [
+    ['t', 42, twice],
+    ['t', 42, twice],
+    ['', 0, null],
+  ])
   assert.deepEqual(records, [])
 })
 
@@ -101,7 +108,10 @@ test('a new min.insync.replicas clears the eligible leader replicas, after all o
 
 test('without eligible leader replicas nothing is cleared', () => {
   const { records } = run(ready({ elr: 0 }), [[TOPIC, 't', ['min.insync.replicas', SET, '2']]])
-  assert.deepEqual(records.map(record => record.type), ['ConfigRecord'])
+  assert.deepEqual(
+    records.map(record => record.type),
+    ['ConfigRecord'],
+  )
 })
 
 test('with eligible leader replicas, min.insync.replicas is the affair of the cluster', () => {

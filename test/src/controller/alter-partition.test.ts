@@ -64,7 +64,11 @@ function propose(controller: TestController, proposal: Proposal) {
 
 test('the leader shrinks and expands the ISR', () => {
   const controller = ready()
-  for (const [isr, partitionEpoch, apiVersion] of [[[1, 2], 1, 3], [[1], 2, 2], [[1, 2, 3], 3, 3]] as const) {
+  for (const [isr, partitionEpoch, apiVersion] of [
+    [[1, 2], 1, 3],
+    [[1], 2, 2],
+    [[1, 2, 3], 3, 3],
+  ] as const) {
     const expected = { partitionIndex: 0, errorCode: 0, leaderId: 1, leaderEpoch: 0, isr, leaderRecoveryState: 0 }
     assert.deepEqual(propose(controller, { isr, apiVersion }), { ...expected, partitionEpoch })
   }
@@ -117,11 +121,14 @@ test('completing a reassignment may cost the leader its leadership, which it is 
   const request = { timeoutMs: 1, allowReplicationFactorChange: true, topics: [{ name: 't', partitions }] }
   controller.run(alterPartitionReassignments(request))
   const { replicas, addingReplicas, removingReplicas } = controller.image.topics.partition('t', 0)!
-  assert.deepEqual({ replicas, addingReplicas, removingReplicas }, {
-    replicas: [2, 3, 4, 1],
-    addingReplicas: [4],
-    removingReplicas: [1],
-  })
+  assert.deepEqual(
+    { replicas, addingReplicas, removingReplicas },
+    {
+      replicas: [2, 3, 4, 1],
+      addingReplicas: [4],
+      removingReplicas: [1],
+    },
+  )
   assert.equal(propose(controller, { isr: [1, 2, 3, 4] }).errorCode, 108)
   const after = controller.image.topics.partition('t', 0)!
   assert.deepEqual([after.replicas, after.isr, after.leader, after.leaderEpoch], [[2, 3, 4], [2, 3, 4], 2, 1])

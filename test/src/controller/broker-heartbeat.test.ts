@@ -31,7 +31,10 @@ test('a broker is let in when it wants to and has replayed its registration', ()
   assert.deepEqual(told(controller.heartbeat(1, { wantFence: true })), fenced)
   const outcome = controller.heartbeat(1)
   assert.deepEqual(told(outcome), { isCaughtUp: true, isFenced: false, shouldShutDown: false })
-  assert.deepEqual(outcome.records.map(record => [record.type, record.version]), [['BrokerRegistrationChangeRecord', 0]])
+  assert.deepEqual(
+    outcome.records.map(record => [record.type, record.version]),
+    [['BrokerRegistrationChangeRecord', 0]],
+  )
   assert.deepEqual(controller.heartbeat(1).records, [])
 })
 
@@ -93,7 +96,10 @@ test('a broker that is silent for too long is fenced, and let in again by its ne
   assert.equal(controller.controller.deadline, 9000)
   controller.now = 9000
   const records = controller.tick()
-  assert.deepEqual(records.map(record => record.type), ['PartitionChangeRecord', 'BrokerRegistrationChangeRecord'])
+  assert.deepEqual(
+    records.map(record => record.type),
+    ['PartitionChangeRecord', 'BrokerRegistrationChangeRecord'],
+  )
   assert.deepEqual([controller.image.cluster.broker(1)!.fenced, leaders(controller)], [true, [2]])
   assert.equal(controller.heartbeat(1).response.isFenced, false)
 })
@@ -128,10 +134,13 @@ test('replicas in a directory that failed leave the ISR, others stay', () => {
   }
   controller.append([{ type: 'PartitionChangeRecord', version: 2, value }])
   const { records } = controller.heartbeat(1, { offlineLogDirs: [directoryOf(7)] })
-  assert.deepEqual(records.map(record => [record.type, record.version]), [
-    ['PartitionChangeRecord', 2],
-    ['BrokerRegistrationChangeRecord', 2],
-  ])
+  assert.deepEqual(
+    records.map(record => [record.type, record.version]),
+    [
+      ['PartitionChangeRecord', 2],
+      ['BrokerRegistrationChangeRecord', 2],
+    ],
+  )
   assert.deepEqual(leaders(controller), [2, 1])
   assert.deepEqual(controller.image.cluster.broker(1)!.directories, [directoryOf(1)])
   assert.deepEqual(controller.heartbeat(1, { offlineLogDirs: [directoryOf(7)] }).records, [])
@@ -151,6 +160,9 @@ test('nothing happens for long: a record says that the log moves', () => {
   controller.now = 499
   assert.deepEqual(controller.tick(), [])
   controller.now = 500
-  assert.deepEqual(controller.tick().map(record => record.type), ['NoOpRecord'])
+  assert.deepEqual(
+    controller.tick().map(record => record.type),
+    ['NoOpRecord'],
+  )
   assert.equal(controller.controller.deadline, 1000)
 })

@@ -7,7 +7,13 @@ import { TestController } from './support.js'
 function ready(): TestController {
   const controller = new TestController()
   controller.addBrokers(1)
-  const topics = ['p1', 'p2'].map(name => ({ name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }))
+  const topics = ['p1', 'p2'].map(name => ({
+    name,
+    numPartitions: 2,
+    replicationFactor: 1,
+    assignments: [],
+    configs: [],
+  }))
   controller.run(createTopics({ topics, timeoutMs: 1, validateOnly: false }))
   return controller
 }
@@ -57,16 +63,26 @@ for (const [request, code, message] of refusals) {
 
 test('answers come in the order of a hash table, doubles first', () => {
   const controller = ready()
-  assert.deepEqual(run(controller, [['p1', 0], ['p2', -1], ['nope', 2], ['a b', 2]]).map(([name]) => name), [
-    'p1',
-    'p2',
-    'a b',
-    'nope',
-  ])
-  assert.deepEqual(run(controller, [['p1', 4], ['p2', 3], ['p2', 3]]), [
-    ['p2', 42, 'Duplicate topic name.'],
-    ['p1', 0, null],
-  ])
+  assert.deepEqual(
+    run(controller, [
+      ['p1', 0],
+      ['p2', -1],
+      ['nope', 2],
+      ['a b', 2],
+    ]).map(([name]) => name),
+    ['p1', 'p2', 'a b', 'nope'],
+  )
+  assert.deepEqual(
+    run(controller, [
+      ['p1', 4],
+      ['p2', 3],
+      ['p2', 3],
+    ]),
+    [
+      ['p2', 42, 'Duplicate topic name.'],
+      ['p1', 0, null],
+    ],
+  )
 })
 
 test('validate only writes nothing', () => {
@@ -79,6 +95,17 @@ test('validate only writes nothing', () => {
 test('more than ten thousand new partitions in one request are refused as a whole', () => {
   const controller = ready()
   const tooMany = { code: 44, message: 'Excessively large number of additional partitions per request.' }
-  assert.throws(() => run(controller, [['p1', 6002], ['p2', 6002]], true), tooMany)
+  assert.throws(
+    () =>
+      run(
+        controller,
+        [
+          ['p1', 6002],
+          ['p2', 6002],
+        ],
+        true,
+      ),
+    tooMany,
+  )
   assert.deepEqual(run(controller, [['p1', 10_002]], true), [['p1', 0, null]])
 })

@@ -30,8 +30,18 @@ const assigned = (...partitions: readonly (readonly [number, readonly number[]])
 
 /** Requests that Apache Kafka 4.4 refuses, each with its answer. */
 const refusals: readonly (readonly [string, Topic, number, string])[] = [
-  ['no partitions', topic('m', { numPartitions: 0 }), 37, 'Number of partitions was set to an invalid non-positive value.'],
-  ['-2 partitions', topic('m', { numPartitions: -2 }), 37, 'Number of partitions was set to an invalid non-positive value.'],
+  [
+    'no partitions',
+    topic('m', { numPartitions: 0 }),
+    37,
+    'Number of partitions was set to an invalid non-positive value.',
+  ],
+  [
+    '-2 partitions',
+    topic('m', { numPartitions: -2 }),
+    37,
+    'Number of partitions was set to an invalid non-positive value.',
+  ],
   [
     'no replicas',
     topic('m', { replicationFactor: 0 }),
@@ -97,7 +107,12 @@ const refusals: readonly (readonly [string, Topic, number, string])[] = [
     39,
     'The manual partition assignment includes broker 2, but no such broker is registered.',
   ],
-  ['an empty assignment', topic('m', assigned([0, []])), 39, 'The manual partition assignment includes an empty replica list.'],
+  [
+    'an empty assignment',
+    topic('m', assigned([0, []])),
+    39,
+    'The manual partition assignment includes an empty replica list.',
+  ],
   [
     'a broker twice',
     topic('m', assigned([0, [1, 1]])),
@@ -145,7 +160,10 @@ for (const [what, request, code, message] of refusals) {
 
 test('a topic begins with its record, its options and its partitions, in this order', () => {
   const controller = ready()
-  const request = topic('t', { numPartitions: 2, configs: configs(['retention.ms', '5'], ['segment.bytes', '1048576']) })
+  const request = topic('t', {
+    numPartitions: 2,
+    configs: configs(['retention.ms', '5'], ['segment.bytes', '1048576']),
+  })
   const { records } = controller.run(createTopics({ topics: [request], timeoutMs: 1, validateOnly: false }))
   assert.deepEqual(
     records.map(record => record.type),
@@ -219,7 +237,10 @@ test('two names that collide with each other but with none that is there are bot
   const controller = ready()
   const topics = [topic('c.d'), topic('c_d')]
   const { response } = controller.run(createTopics({ topics, timeoutMs: 1, validateOnly: false }))
-  assert.deepEqual(response.topics.map(answer => answer.errorCode), [0, 0])
+  assert.deepEqual(
+    response.topics.map(answer => answer.errorCode),
+    [0, 0],
+  )
   assert.equal(one(controller, topic('c_d')).errorMessage, "Topic 'c_d' already exists.")
 })
 
@@ -242,14 +263,16 @@ test('validate only gives the same answer and writes nothing', () => {
 
 test('more than ten thousand partitions in one request are refused as a whole', () => {
   const controller = ready()
-  const run = (...counts: readonly number[]) => () =>
-    controller.run(
-      createTopics({
-        topics: counts.map((numPartitions, i) => topic(`big${i}`, { numPartitions })),
-        timeoutMs: 1,
-        validateOnly: true,
-      }),
-    )
+  const run =
+    (...counts: readonly number[]) =>
+    () =>
+      controller.run(
+        createTopics({
+          topics: counts.map((numPartitions, i) => topic(`big${i}`, { numPartitions })),
+          timeoutMs: 1,
+          validateOnly: true,
+        }),
+      )
   const tooMany = { code: 44, message: 'Excessively large number of partitions per request.' }
   assert.throws(run(10_001), tooMany)
   assert.throws(run(6000, 6000), tooMany)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ZERO_UUID } from '#protocol/schema.js'
 import { createTopics } from '#src/controller/create-topics.js'
 import { deleteTopics } from '#src/controller/delete-topics.js'
-import { ZERO_UUID } from '#protocol/schema.js'
 import { TestController } from './support.js'
 
 function withTopics(...names: readonly string[]): TestController {
@@ -27,7 +27,12 @@ function run(controller: TestController, { names = [], topics = [] }: Request) {
       timeoutMs: 1000,
     }),
   )
-  return response.responses!.map(({ name, topicId, errorCode, errorMessage }) => [name, topicId, errorCode, errorMessage])
+  return response.responses!.map(({ name, topicId, errorCode, errorMessage }) => [
+    name,
+    topicId,
+    errorCode,
+    errorMessage,
+  ])
 }
 
 test('topics are deleted by name and by id, with partitions and options', () => {

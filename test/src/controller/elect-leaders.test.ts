@@ -42,9 +42,7 @@ function addToIsr(controller: TestController, partitionId: number): void {
 test('a partition that is led as it should be needs no election', () => {
   const controller = ready()
   const needless = 'Leader election not needed for topic partition.'
-  assert.deepEqual(elect(controller, 0, [0, 99]), [
-    ['t', [0, 84, needless], [99, 3, 'No such partition as t-99']],
-  ])
+  assert.deepEqual(elect(controller, 0, [0, 99]), [['t', [0, 84, needless], [99, 3, 'No such partition as t-99']]])
   assert.deepEqual(elect(controller, 1, [0]), [['t', [0, 84, needless]]])
   assert.deepEqual(elect(controller, 0, [0], 'nope'), [['nope', [0, 3, 'No such topic as nope']]])
   assert.deepEqual(elect(controller, 0, null), [['t']])
@@ -93,7 +91,10 @@ test('the balance brings leaders back by itself', () => {
   leadBySecond(controller)
   const { records, response } = controller.run(balanceLeaders)
   assert.deepEqual([records.length, response], [2, false])
-  assert.deepEqual(controller.image.topics.byName('t')!.partitions.map(partition => partition.leader), [1, 1])
+  assert.deepEqual(
+    controller.image.topics.byName('t')!.partitions.map(partition => partition.leader),
+    [1, 1],
+  )
   controller.now = 300_000 - 1
   leadBySecond(controller)
   assert.equal(controller.image.topics.partition('t', 0)!.leader, 2)
@@ -112,5 +113,8 @@ test('topics that allow it get an unclean leader by themselves', () => {
   const value = { resourceType: 2, resourceName: 't', name: 'unclean.leader.election.enable', value: 'true' }
   controller.append([{ type: 'ConfigRecord', version: 0, value }])
   controller.run(electUncleanLeaders)
-  assert.deepEqual(controller.image.topics.byName('t')!.partitions.map(partition => partition.leader), [2, 2])
+  assert.deepEqual(
+    controller.image.topics.byName('t')!.partitions.map(partition => partition.leader),
+    [2, 2],
+  )
 })

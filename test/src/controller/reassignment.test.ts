@@ -19,7 +19,9 @@ function alter(controller: TestController, asked: readonly Ask[], allowReplicati
   const topics = asked.map(([name, partitionIndex, replicas]) => {
     return { name, partitions: [{ partitionIndex, replicas: replicas === null ? null : [...replicas] }] }
   })
-  const { response } = controller.run(alterPartitionReassignments({ timeoutMs: 1, allowReplicationFactorChange, topics }))
+  const { response } = controller.run(
+    alterPartitionReassignments({ timeoutMs: 1, allowReplicationFactorChange, topics }),
+  )
   const answers = response.responses!.map(({ partitions }) => [partitions[0]!.errorCode, partitions[0]!.errorMessage])
   return { answers, errorMessage: response.errorMessage }
 }
@@ -63,7 +65,13 @@ test('a move is listed until it is done or cancelled', () => {
   const partition = { partitionIndex: 1, replicas: [2, 3, 1], addingReplicas: [2, 3], removingReplicas: [1] }
   const expected = [{ name: 't', partitions: [partition] }]
   assert.deepEqual(list(null), expected)
-  assert.deepEqual(list([{ name: 't', partitionIndexes: [0, 1, 9] }, { name: 'nope', partitionIndexes: [0] }]), expected)
+  assert.deepEqual(
+    list([
+      { name: 't', partitionIndexes: [0, 1, 9] },
+      { name: 'nope', partitionIndexes: [0] },
+    ]),
+    expected,
+  )
   assert.deepEqual(list([{ name: 't', partitionIndexes: [0] }]), [])
   alter(controller, [['t', 1, null]])
   assert.deepEqual(list(null), [])

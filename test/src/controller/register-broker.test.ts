@@ -21,7 +21,10 @@ test('a broker begins fenced, with the offset of its registration as its epoch',
   const request = registration(1, { rack: 'r' })
   const { response, records } = controller.run(registerBroker(request, false))
   assert.deepEqual(response, { throttleTimeMs: 0, errorCode: 0, brokerEpoch: offset })
-  assert.deepEqual(records.map(record => [record.type, record.version]), [['RegisterBrokerRecord', 4]])
+  assert.deepEqual(
+    records.map(record => [record.type, record.version]),
+    [['RegisterBrokerRecord', 4]],
+  )
   assert.deepEqual(controller.image.cluster.broker(1), {
     id: 1,
     epoch: offset,
@@ -148,7 +151,12 @@ test('a broker that is removed leaves all partitions', () => {
 })
 
 test('older metadata versions get older records', () => {
-  for (const [metadataVersion, version] of [[7, 1], [8, 2], [17, 3], [30, 4]] as const) {
+  for (const [metadataVersion, version] of [
+    [7, 1],
+    [8, 2],
+    [17, 3],
+    [30, 4],
+  ] as const) {
     const controller = new TestController({ metadataVersion })
     const { records } = controller.run(registerBroker(registration(1), false))
     assert.equal(records[0]!.version, version)

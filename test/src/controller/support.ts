@@ -5,8 +5,8 @@ import { processHeartbeat } from '#src/controller/broker-heartbeat.js'
 import type { Command, ControllerIdentity, Outcome } from '#src/controller/command.js'
 import { Controller } from '#src/controller/controller.js'
 import { registerBroker } from '#src/controller/register-broker.js'
-import { registrationFeatures } from '#src/metadata/controller-registrar.js'
 import { bootstrapFeatureRecords } from '#src/metadata/bootstrap.js'
+import { registrationFeatures } from '#src/metadata/controller-registrar.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
 import type { MetadataRecord } from '#src/metadata/record.js'
 import { decodeFrame, encodeFrame } from '#src/metadata/record-frame.js'
@@ -279,7 +279,8 @@ export class MemoryMetadataLog implements MetadataLog {
     this.#waiters = []
     for (const waiter of lost) waiter.fail(new NotLeaderError('another epoch'))
     // What was not committed is cut off, and the new leader writes its control record.
-    while (this.batches.at(-1) !== undefined && this.batches.at(-1)!.baseOffset >= this.highWatermark) this.batches.pop()
+    while (this.batches.at(-1) !== undefined && this.batches.at(-1)!.baseOffset >= this.highWatermark)
+      this.batches.pop()
     this.endOffset = this.highWatermark + 1
     this.highWatermark = this.endOffset
     for (const listener of this.#listeners) listener.onLeaderChange(this.leader)

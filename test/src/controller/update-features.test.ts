@@ -26,12 +26,27 @@ const prefix = 'The update failed for all features since the following feature h
 
 /** Updates that Apache Kafka 4.4 refuses in the same words (but for the levels that are offered here). */
 const refusals: readonly (readonly [Update, string])[] = [
-  [['metadata.version', 33, 0], 'Invalid update version 33 for feature metadata.version. The controller does not support the given upgrade type.'],
-  [['metadata.version', -1, UPGRADE], 'Invalid update version -1 for feature metadata.version. A feature version cannot be less than 0.'],
-  [['nope', 1, UPGRADE], 'Invalid update version 1 for feature nope. Local controller 1 does not support this feature.'],
+  [
+    ['metadata.version', 33, 0],
+    'Invalid update version 33 for feature metadata.version. The controller does not support the given upgrade type.',
+  ],
+  [
+    ['metadata.version', -1, UPGRADE],
+    'Invalid update version -1 for feature metadata.version. A feature version cannot be less than 0.',
+  ],
+  [
+    ['nope', 1, UPGRADE],
+    'Invalid update version 1 for feature nope. Local controller 1 does not support this feature.',
+  ],
   [['nope', 0, SAFE], 'Invalid update version 0 for feature nope. Feature nope not found.'],
-  [['metadata.version', 34, UPGRADE], 'Invalid update version 34 for feature metadata.version. Local controller 1 only supports versions 7-33'],
-  [['metadata.version', 6, SAFE], 'Invalid update version 6 for feature metadata.version. Local controller 1 only supports versions 7-33'],
+  [
+    ['metadata.version', 34, UPGRADE],
+    'Invalid update version 34 for feature metadata.version. Local controller 1 only supports versions 7-33',
+  ],
+  [
+    ['metadata.version', 6, SAFE],
+    'Invalid update version 6 for feature metadata.version. Local controller 1 only supports versions 7-33',
+  ],
   [
     ['metadata.version', 32, UPGRADE],
     "Invalid update version 32 for feature metadata.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
@@ -44,21 +59,35 @@ const refusals: readonly (readonly [Update, string])[] = [
     ['metadata.version', 32, UNSAFE],
     'Unsupported metadata.version downgrade from 33 to 32. Unsafe metadata downgrade is not supported in this version.',
   ],
-  [['kraft.version', 1, SAFE], "Invalid update version 1 for feature kraft.version. Can't downgrade to a newer version."],
-  [['kraft.version', 2, UPGRADE], 'Invalid update version 2 for feature kraft.version. Local controller 1 only supports versions 0-1'],
+  [
+    ['kraft.version', 1, SAFE],
+    "Invalid update version 1 for feature kraft.version. Can't downgrade to a newer version.",
+  ],
+  [
+    ['kraft.version', 2, UPGRADE],
+    'Invalid update version 2 for feature kraft.version. Local controller 1 only supports versions 0-1',
+  ],
 ]
 
 for (const [update, message] of refusals) {
   test(`${JSON.stringify(update)} is refused as Kafka refuses it`, () => {
     const { records, response } = run(ready(), [['metadata.version', 33, UPGRADE], update])
     assert.deepEqual(records, [])
-    assert.deepEqual(response.response, { throttleTimeMs: 0, errorCode: 95, errorMessage: prefix + message, results: [] })
+    assert.deepEqual(response.response, {
+      throttleTimeMs: 0,
+      errorCode: 95,
+      errorMessage: prefix + message,
+      results: [],
+    })
   })
 }
 
 test('levels change, and the answer has a result for each', () => {
   const controller = ready({ metadataVersion: 31 })
-  const { response } = run(controller, [['metadata.version', 33, UPGRADE], ['eligible.leader.replicas.version', 0, SAFE]])
+  const { response } = run(controller, [
+    ['metadata.version', 33, UPGRADE],
+    ['eligible.leader.replicas.version', 0, SAFE],
+  ])
   const result = (feature: string) => ({ feature, errorCode: 0, errorMessage: 'NONE' })
   assert.deepEqual(response.response, {
     throttleTimeMs: 0,
@@ -94,7 +123,11 @@ test('eligible leader replicas need metadata.version 23, set before or with them
 test('eligible leader replicas come with one min.insync.replicas for the whole cluster', () => {
   const controller = ready({ elr: 0, options: { 'min.insync.replicas': '3' } })
   controller.append([
-    { type: 'ConfigRecord', version: 0, value: { resourceType: 4, resourceName: '1', name: 'min.insync.replicas', value: '2' } },
+    {
+      type: 'ConfigRecord',
+      version: 0,
+      value: { resourceType: 4, resourceName: '1', name: 'min.insync.replicas', value: '2' },
+    },
   ])
   run(controller, [['eligible.leader.replicas.version', 1, UPGRADE]])
   assert.deepEqual([...controller.image.configs.of(4, '1')], [])
@@ -103,7 +136,12 @@ test('eligible leader replicas come with one min.insync.replicas for the whole c
 
 test('a level that a registered broker cannot work with is refused', () => {
   const controller = ready({ metadataVersion: 30 })
-  controller.register(2, { features: [{ name: 'metadata.version', minSupportedVersion: 7, maxSupportedVersion: 31 }, { name: 'eligible.leader.replicas.version', minSupportedVersion: 0, maxSupportedVersion: 1 }] })
+  controller.register(2, {
+    features: [
+      { name: 'metadata.version', minSupportedVersion: 7, maxSupportedVersion: 31 },
+      { name: 'eligible.leader.replicas.version', minSupportedVersion: 0, maxSupportedVersion: 1 },
+    ],
+  })
   assert.equal(
     run(controller, [['metadata.version', 32, UPGRADE]]).response.response.errorMessage,
     `${prefix}Invalid update version 32 for feature metadata.version. Broker 2 only supports versions 7-31`,

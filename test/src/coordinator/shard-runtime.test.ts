@@ -330,7 +330,7 @@ test('a damaged record makes the partition unusable, and says where it is', asyn
   await clock.advance(100_000)
   assert.deepEqual([read.outcome, patient.outcome], ['NOT_COORDINATOR', 'NOT_COORDINATOR'])
   const [line] = lines.filter(({ level }) => level === 'error')
-  assert.match(line!.message, /the record at offset 3 cannot be decoded: it is damaged/)
+  assert.match(line!.message, /the record at offset 3 cannot be replayed: it is damaged/)
 })
 
 test('a read that fails is tried again', async () => {

@@ -7,6 +7,7 @@ import { SyncGroup } from '#protocol/messages/sync-group.js'
 import { describeGroups } from '#src/handlers/describe-groups.js'
 import { joinGroup } from '#src/handlers/join-group.js'
 import { syncGroup } from '#src/handlers/sync-group.js'
+import { MemoryLog } from '../coordinator/support.js'
 import { GroupWorld } from './group-support.js'
 
 test('a group that is not there is Dead: without an error before version 6, with one from then on', async () => {
@@ -59,9 +60,7 @@ test('what may be done with a group is told to who asks, where there is one', as
     return groups[0]!.authorizedOperations
   }
   assert.equal(await operations(5, true), -2147483648, 'not with an error')
-  const { lead } = world.groups
-  const { MemoryLog } = await import('../coordinator/support.js')
-  for (const partition of [0, 1]) lead(partition, new MemoryLog())
+  for (const partition of [0, 1]) world.groups.lead(partition, new MemoryLog())
   assert.equal(await operations(5, true), 3400)
   assert.equal(await operations(5, false), -2147483648)
   assert.equal(await operations(6, true), -2147483648)

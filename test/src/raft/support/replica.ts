@@ -54,6 +54,12 @@ function compare(a: SnapshotId, b: SnapshotId): number {
   return a.epoch - b.epoch || a.endOffset - b.endOffset
 }
 
+/** As raft/recover.ts has it: the log lost its end, or a snapshot was installed and the log not yet cut. */
+function isBeyond(id: SnapshotId, disk: ModelDisk): boolean {
+  const latestEpoch = disk.batches.at(-1)?.epoch ?? -1
+  return id.endOffset > 0 && (id.epoch > latestEpoch || (id.epoch === latestEpoch && id.endOffset > endOffsetOf(disk)))
+}
+
 function queries(disk: ModelDisk): LogQueries {
   return {
     get startOffset() {
@@ -104,6 +110,12 @@ export class Replica {
     this.disk = disk
     this.#randomBelow = randomBelow
     const newest = disk.snapshots.at(-1)
+    if (newest !== undefined && isBeyond(newest.id, disk)) {
+      disk.batches = []
+      disk.startOffset = newest.id.endOffset
+      disk.snapshots = [newest]
+    }
+    disk.syncedOffset = Math.max(disk.syncedOffset, disk.startOffset)
     const changes = [...(newest?.changes ?? [])]
     for (const batch of disk.batches)
       if (batch.baseOffset >= (newest?.id.endOffset ?? 0)) changes.push(...batch.changes)

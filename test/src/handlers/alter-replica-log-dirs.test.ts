@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { errorName } from '#protocol/errors.js'
+import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
+import { Fetch } from '#protocol/messages/fetch.js'
+import type { WireClient } from '../../support/wire-client.js'
+import { batchOf, logDirsOf, produceTo, type ReplicaSetting, replicaSetting } from './replica-support.js'
+
+function move(client: WireClient, path: string, topic: string, partitions: number[], version = 2): [number, string][] {
+  const request = { dirs: [{ path, topics: [{ name: topic, partitions }] }] }
+  const { results } = client.ask(AlterReplicaLogDirs, version, request)
+  assert.equal(results[0]!.topicName, topic)
+  return results[0]!.partitions.map(({ partitionIndex, errorCode }) => [partitionIndex, errorName(errorCode)])
+}
+
+/** The directory of each partition of a topic; `future` where it is on its way to. */
+function places(client: WireClient): string[] {
+  return logDirsOf(client)
+    .flatMap(({ logDir, topics }) =>
+      topics.flatMap(({ name, partitions }) =>
+        partitions.map(each => `${name}-${each.partitionIndex} in ${logDir}${each.isFutureKey ? ' (future)' : ''}`),
+      ),
+    )
+    .sort()
+}
+
+async function filled(): Promise<ReplicaSetting & { readonly from: string; readonly to: string }> {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'] })
+  setting.broker.createTopic('t', 1)
+  for (let i = 0; i < 50; i++) produceTo(setting.client, batchOf([`value ${i}`, 'x'.repeat(100_000)]))
+  const from = setting.broker.replicas.partitionOf('t', 0).directory.path
+  return { ...setting, from, to: from === '/one' ? '/two' : '/one' }
+}
+
+test('a replica moves to another directory while it is written to, and loses nothing', async () => {
+  const { broker, client, clock, from, to } = await filled()
+  assert.deepEqual(places(client), [`t-0 in ${from}`])
+  assert.deepEqual(move(client, to, 't', [0]), [[0, 'NONE']])
+  assert.deepEqual(places(client), [`t-0 in ${from}`, `t-0 in ${to} (future)`].sort())
+  for (let i = 0; i < 5; i++) {
+    await Promise.resolve()
+    assert.equal(produceTo(client, batchOf([`during ${i}`])).errorCode, 0)
+  }
+  await clock.settle()
+  assert.deepEqual(places(client), [`t-0 in ${to}`])
+  const partition = broker.replicas.partitionOf('t', 0)
+  assert.equal(partition.directory.path, to)
+  assert.equal(partition.log.logEndOffset, 105)
+  assert.equal(produceTo(client, batchOf(['after'])).baseOffset, 105)
+  const request = {
+    replicaId: -1,
+    maxWaitMs: 0,
+    minBytes: 1,
+    topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 20_000_000 }] }],
+    forgottenTopicsData: [],
+  }
+  const { records } = client.ask(Fetch, 12, request).responses[0]!.partitions[0]!
+  const text = Buffer.from(records!).toString('latin1')
+  for (let i = 0; i < 50; i++) assert.ok(text.includes(`value ${i}`), `value ${i}`)
+  for (let i = 0; i < 5; i++) assert.ok(text.includes(`during ${i}`), `during ${i}`)
+})
+
+test('a log that starts within a batch, and an empty one, move as well', async () => {
+  const { broker, client, clock, to } = await filled()
+  broker.replicas.partitionOf('t', 0).deleteRecords(7)
+  move(client, to, 't', [0])
+  await clock.settle()
+  const { log, directory } = broker.replicas.partitionOf('t', 0)
+  assert.deepEqual([directory.path, log.logStartOffset, log.logEndOffset], [to, 7, 100])
+  broker.createTopic('empty', 1)
+  const target = broker.replicas.partitionOf('empty', 0).directory.path === '/one' ? '/two' : '/one'
+  move(client, target, 'empty', [0])
+  await clock.settle()
+  assert.equal(broker.replicas.partitionOf('empty', 0).directory.path, target)
+})
+
+test('the refusals are those of Kafka, and the directory where it is already changes nothing', async () => {
+  const { broker, client, clock, from, to } = await filled()
+  broker.createTopic('elsewhere', 1, { replicas: [2] })
+  for (const version of [1, 2]) {
+    assert.deepEqual(move(client, '/nowhere', 't', [0], version), [[0, 'LOG_DIR_NOT_FOUND']])
+    assert.deepEqual(move(client, 'two', 't', [0], version), [[0, 'LOG_DIR_NOT_FOUND']])
+    assert.deepEqual(move(client, from, 't', [0, 9], version), [
+      [0, 'NONE'],
+      [9, 'UNKNOWN_TOPIC_OR_PARTITION'],
+    ])
+    assert.deepEqual(move(client, to, 'nope', [0], version), [[0, 'UNKNOWN_TOPIC_OR_PARTITION']])
+    assert.deepEqual(move(client, to, 'elsewhere', [0], version), [[0, 'REPLICA_NOT_AVAILABLE']])
+    assert.deepEqual(move(client, to, 'x'.repeat(230), [0], version), [[0, 'INVALID_TOPIC_EXCEPTION']])
+  }
+  await clock.settle()
+  assert.deepEqual(places(client), [`t-0 in ${from}`])
+})
+
+test('a move is limited in speed, and can be turned back', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1_000_000 } })
+  const { broker, client, clock } = setting
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 50; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const from = partition.directory.path
+  const to = from === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  await clock.advance(1500)
+  assert.equal(partition.directory.path, from, 'five megabytes take five seconds')
+  move(client, from, 't', [0])
+  await clock.advance(10_000)
+  assert.deepEqual(places(client), [`t-0 in ${from}`])
+  move(client, to, 't', [0])
+  await clock.advance(10_000)
+  assert.deepEqual(places(client), [`t-0 in ${to}`])
+})
+
+test('a move that a restart broke off goes on', async () => {
+  const { broker, client, clock, disk, to } = await filled()
+  move(client, to, 't', [0])
+  const again = await replicaSetting({ logDirs: ['/one', '/two'], disk: disk.killed(), clock })
+  again.broker.createTopic('t', 1, { id: broker.topicIds.get('t')! })
+  await clock.settle()
+  const partition = again.broker.replicas.partitionOf('t', 0)
+  assert.equal(partition.directory.path, to)
+  assert.equal(partition.log.logEndOffset, 100)
+})
