@@ -110,7 +110,11 @@ function assemble(
   const { clusterId } = directories
   const publisher = new MetadataPublisher(fail, { waitsForLeader: true })
   const image = () => publisher.image
-  const dynamic = new DynamicConfig(config, logger, changed => server.updateLimits(limitsOf(changed)))
+  let isOpen = false
+  const dynamic = new DynamicConfig(config, logger, changed => {
+    // Before the broker is ready nobody is let in.
+    if (isOpen) server.updateLimits(limitsOf(changed))
+  })
   const current = () => dynamic.current
   const quorum = openQuorum(config, ports, directories, identity.controllerListeners, fail)
   const controller = new ControllerDriver({
@@ -228,6 +232,7 @@ function assemble(
       lifecycle.start()
       await lifecycle.setReady()
       replicas.startHousekeeping()
+      isOpen = true
       server.updateLimits(limitsOf(current()))
     },
     stop: async () => {

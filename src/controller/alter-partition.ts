@@ -12,7 +12,10 @@ import { checkBrokerEpoch } from './register-broker.js'
 type Topics = NonNullable<AlterPartitionResponse['topics']>
 type PartitionResponse = Topics[number]['partitions'][number]
 
-/** The ISR that a leader proposes, in one shape for all versions; epoch -1 where the version or the leader does not tell. */
+/**
+ * The ISR that a leader proposes, in one shape for all versions; epoch -1 where the version or the leader does not
+ * tell.
+ */
 interface Proposal {
   readonly partitionIndex: number
   readonly leaderEpoch: number
@@ -23,8 +26,8 @@ interface Proposal {
 
 /**
  * Leaders change the in-sync replicas of their partitions. Each proposal is checked against the state that the leader
- * believes in; a proposal that completes a reassignment may make another broker the leader, which the old one is told with
- * NEW_LEADER_ELECTED.
+ * believes in; a proposal that completes a reassignment may make another broker the leader, which the old one is told
+ * with NEW_LEADER_ELECTED.
  */
 export function alterPartition(request: AlterPartitionRequest, apiVersion: number): Command<AlterPartitionResponse> {
   return context => {

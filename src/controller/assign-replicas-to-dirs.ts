@@ -10,7 +10,9 @@ import type { Command, ControllerContext } from './command.js'
 import { partitionChanger } from './partition-changer.js'
 import { checkBrokerEpoch } from './register-broker.js'
 
-/** A broker says in which of its log directories its replicas are; one that it does not have online takes them offline. */
+/**
+ * A broker says in which of its log directories its replicas are; one that it does not have online takes them offline.
+ */
 export function assignReplicasToDirs(request: AssignReplicasToDirsRequest): Command<AssignReplicasToDirsResponse> {
   return context => {
     const { brokerId, brokerEpoch } = request

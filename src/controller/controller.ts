@@ -19,8 +19,8 @@ export interface ControllerParts {
 }
 
 /**
- * The active controller of one epoch: a machine that answers commands with records. It changes only by replaying records,
- * and by what brokers tell of themselves (sessions). It is dropped when the epoch ends.
+ * The active controller of one epoch: a machine that answers commands with records. It changes only by replaying
+ * records, and by what brokers tell of themselves (sessions). It is dropped when the epoch ends.
  */
 export class Controller {
   readonly #parts: ControllerParts

@@ -85,7 +85,8 @@ function newPartitions(context: ControllerContext, topic: TopicImage, request: R
   if (assignments !== null && assignments.length !== additional) {
     throw new ApiError(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-      `Attempted to add ${additional} additional partition(s), but only ${assignments.length} assignment(s) were specified.`,
+      `Attempted to add ${additional} additional partition(s), but only ${assignments.length} assignment(s) were ` +
+        'specified.',
     )
   }
   const factor = topic.partitions[0]!.replicas.length
@@ -95,7 +96,9 @@ function newPartitions(context: ControllerContext, topic: TopicImage, request: R
       : assignments.map(({ brokerIds }, i) => checked(context, brokerIds, factor, present + i))
   return placements.map((replicas, i) => {
     if (activeReplicas(cluster, replicas).length === 0) {
-      const message = `Unable to replicate the partition ${factor} time(s): All brokers are currently fenced or in controlled shutdown.`
+      const message =
+        `Unable to replicate the partition ${factor} time(s): ` +
+        'All brokers are currently fenced or in controlled shutdown.'
       throw new ApiError(ErrorCode.INVALID_REPLICATION_FACTOR, message)
     }
     return partitionRecord(topic.id, present + i, newPartition(cluster, replicas), features.metadataVersion)

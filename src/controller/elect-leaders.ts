@@ -82,7 +82,9 @@ function hasPreferredLeader(partition: PartitionImage): boolean {
   return partition.leader === partition.replicas[0]
 }
 
-/** One pass that brings leaders back to the first replica where it is in sync. The response says whether more are left. */
+/**
+ * One pass that brings leaders back to the first replica where it is in sync. The response says whether more are left.
+ */
 export const balanceLeaders: Command<boolean> = context => {
   const change = partitionChanger(context)
   const records: MetadataRecord[] = []

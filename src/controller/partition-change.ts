@@ -60,9 +60,9 @@ type Change = { -readonly [K in keyof PartitionChange]: PartitionChange[K] }
 
 /**
  * The record that takes a partition to its target, or null if nothing changes. In this order: a reassignment whose new
- * replicas are in sync is completed, members that fall out of a too small ISR become eligible leader replicas, a leader is
- * elected, and the epochs follow: the partition epoch with every record, the leader epoch with every record that writes a
- * leader, which happens also where the same leader must begin anew because a replica is gone.
+ * replicas are in sync is completed, members that fall out of a too small ISR become eligible leader replicas, a leader
+ * is elected, and the epochs follow: the partition epoch with every record, the leader epoch with every record that
+ * writes a leader, which happens also where the same leader must begin anew because a replica is gone.
  */
 export function changePartition(input: PartitionChangeInput): MetadataRecord | null {
   const { partition, target } = input
@@ -107,8 +107,8 @@ export function changePartition(input: PartitionChangeInput): MetadataRecord | n
 }
 
 /**
- * A reassignment is complete when all replicas that are being added are in sync, and, if the partition shrinks, all that
- * remain are: then the leaving ones go.
+ * A reassignment is complete when all replicas that are being added are in sync, and, if the partition shrinks, all
+ * that remain are: then the leaving ones go.
  */
 function completeReassignment(draft: Draft): void {
   const { removing, adding } = draft
@@ -125,8 +125,8 @@ function completeReassignment(draft: Draft): void {
 }
 
 /**
- * Those who hold everything committed though they are not in the ISR, as long as the ISR is too small to commit more. Who is
- * no replica any more is none of them.
+ * Those who hold everything committed though they are not in the ISR, as long as the ISR is too small to commit more.
+ * Who is no replica any more is none of them.
  */
 function targetElr({ partition, minIsr, uncleanShutdownReplicas = [] }: PartitionChangeInput, draft: Draft): number[] {
   if (draft.isr.length >= minIsr) return []

@@ -23,8 +23,8 @@ export interface IntendedChange {
 export type PartitionChanger = (topic: TopicImage, partitionId: number, change: IntendedChange) => MetadataRecord | null
 
 /**
- * Makes records of changes of partitions under one state of the cluster; null where nothing changes. What is the same for
- * a whole topic is looked up once, so hand in partitions topic by topic.
+ * Makes records of changes of partitions under one state of the cluster; null where nothing changes. What is the same
+ * for a whole topic is looked up once, so hand in partitions topic by topic.
  */
 export function partitionChanger(context: ControllerContext): PartitionChanger {
   const { image } = context

@@ -17,13 +17,13 @@ interface Rack {
 }
 
 /**
- * Places replicas so that leaders and replicas are spread over racks and brokers (KIP-631): partition after partition the
- * first rack moves on by one, and within a rack the first broker does.
+ * Places replicas so that leaders and replicas are spread over racks and brokers (KIP-631): partition after partition
+ * the first rack moves on by one, and within a rack the first broker does.
  *
  *   racks a(1 2) b(3 4), factor 2:   1 3 | 4 2 | 2 4 | 3 1
  *
- * A partition's first replica is always on an unfenced broker; fenced ones are taken where unfenced ones do not suffice.
- * When every unfenced broker has led once, everything is shuffled anew.
+ * A partition's first replica is always on an unfenced broker; fenced ones are taken where unfenced ones do not
+ * suffice. When every unfenced broker has led once, everything is shuffled anew.
  */
 export class ReplicaPlacement {
   readonly #random: Random
@@ -69,8 +69,8 @@ export class ReplicaPlacement {
     }
     if (replicationFactor > this.#total) {
       refuse(
-        `The target replication factor of ${replicationFactor} cannot be reached because only ${this.#total} broker(s) ` +
-          'are registered or some brokers have all their log directories cordoned.',
+        `The target replication factor of ${replicationFactor} cannot be reached because only ${this.#total} ` +
+          'broker(s) are registered or some brokers have all their log directories cordoned.',
       )
     }
     return Array.from({ length: count }, () => this.#placeOne(replicationFactor))

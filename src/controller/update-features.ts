@@ -76,7 +76,8 @@ function updateProblem(
   if (unsupported !== null) return refuse(unsupported)
   if (level < current && !isDowngrade) {
     return refuse(
-      "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
+      "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe " +
+        'downgrade.',
     )
   }
   if (level > current && isDowngrade) return refuse("Can't downgrade to a newer version.")
@@ -138,8 +139,8 @@ function rangeProblem(features: readonly SupportedFeature[], name: string, level
 }
 
 /**
- * Eligible leader replicas are reckoned with one min.insync.replicas for all brokers: the cluster gets a dynamic one, and
- * those of single brokers go.
+ * Eligible leader replicas are reckoned with one min.insync.replicas for all brokers: the cluster gets a dynamic one,
+ * and those of single brokers go.
  */
 function minIsrRecords({ image, config }: ControllerContext): readonly MetadataRecord[] {
   const { configs } = image

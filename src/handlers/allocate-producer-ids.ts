@@ -5,8 +5,8 @@ import { handler } from './handler.js'
 
 /**
  * AllocateProducerIds 0.
- * Behaviour: on controllers: hands a broker the next block of a thousand producer ids; STALE_BROKER_EPOCH unless the broker
- *            is registered with the epoch that it gives.
+ * Behaviour: on controllers: hands a broker the next block of a thousand producer ids; STALE_BROKER_EPOCH unless the
+ *            broker is registered with the epoch that it gives.
  */
 export const allocateProducerIds = handler(
   AllocateProducerIds,

@@ -5,9 +5,9 @@ import { handler } from './handler.js'
 
 /**
  * AlterConfigs 0-2.
- * Behaviour: replaces all dynamic options of topics, brokers, the cluster, groups and client metrics subscriptions; what is
- *            not named is deleted. Answered by the controller, in force when the answer comes. Each resource stands or
- *            falls for itself; two entries for one both fall (Kafka never answers then).
+ * Behaviour: replaces all dynamic options of topics, brokers, the cluster, groups and client metrics subscriptions;
+ *            what is not named is deleted. Answered by the controller, in force when the answer comes. Each resource
+ *            stands or falls for itself; two entries for one both fall (Kafka never answers then).
  * Versions:  2 flexible.
  */
 export const alterConfigs = handler(

@@ -1,6 +1,6 @@
 /**
- * Bit fields of what the client may do, by AclOperation code (bit n is operation n). Without an authorizer that is all that
- * there is for a kind of resource.
+ * Bit fields of what the client may do, by AclOperation code (bit n is operation n). Without an authorizer that is all
+ * that there is for a kind of resource.
  */
 
 /** The client did not ask. */

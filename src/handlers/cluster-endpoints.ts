@@ -37,8 +37,8 @@ export interface LeaderView {
 }
 
 /**
- * The leader of a partition for clients of a listener. `tellsListener`: whether the version knows LISTENER_NOT_FOUND, the
- * error for a leader that is registered but not on the listener (or fenced).
+ * The leader of a partition for clients of a listener. `tellsListener`: whether the version knows LISTENER_NOT_FOUND,
+ * the error for a leader that is registered but not on the listener (or fenced).
  */
 export function leaderFor(
   cluster: ClusterImage,

@@ -5,8 +5,8 @@ import { handler } from './handler.js'
 
 /**
  * CreatePartitions 0-3.
- * Behaviour: answered by the controller: the count of a topic is its new total. When the answer comes, this broker serves
- *            the new partitions.
+ * Behaviour: answered by the controller: the count of a topic is its new total. When the answer comes, this broker
+ *            serves the new partitions.
  * Versions:  2 flexible, 3 quotas.
  */
 export const createPartitions = handler(

@@ -19,8 +19,9 @@ const typeNames: Readonly<Record<number, string>> = { 1: 'BROKER', 2: 'CONTROLLE
 
 /**
  * DescribeCluster 0-2.
- * Behaviour: the nodes of the cluster on the listener: brokers on a broker's listener, controllers on a controller's; asked
- *            for the other kind, MISMATCHED_ENDPOINT_TYPE. Brokers name any of them as controller, controllers the real one.
+ * Behaviour: the nodes of the cluster on the listener: brokers on a broker's listener, controllers on a controller's;
+ *            asked for the other kind, MISMATCHED_ENDPOINT_TYPE. Brokers name any of them as controller, controllers
+ *            the real one.
  * Versions:  1 endpoint type, 2 fenced brokers too.
  */
 export const describeCluster = handler(
@@ -35,7 +36,9 @@ export const describeCluster = handler(
       return refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, `Unsupported endpoint type ${endpointType}`)
     }
     if (endpointType !== own) {
-      const message = `The request was sent to an endpoint of type ${typeNames[own]}, but we wanted an endpoint of type ${typeName}`
+      const message =
+        `The request was sent to an endpoint of type ${typeNames[own]}, ` +
+        `but we wanted an endpoint of type ${typeName}`
       return refused(ErrorCode.MISMATCHED_ENDPOINT_TYPE, message)
     }
     const isBroker = own === EndpointType.BROKER

@@ -41,8 +41,8 @@ const malformed =
 
 /**
  * DescribeConfigs 1-4.
- * Behaviour: the options of topics, this broker, the cluster's dynamic defaults, groups, client metrics subscriptions and
- *            loggers, with where each value comes from; only those named, if any are. Secrets are null. One unknown
+ * Behaviour: the options of topics, this broker, the cluster's dynamic defaults, groups, client metrics subscriptions
+ *            and loggers, with where each value comes from; only those named, if any are. Secrets are null. One unknown
  *            resource type makes the whole request invalid.
  * Versions:  1 sources and synonyms, 3 types and documentation, 4 flexible.
  */

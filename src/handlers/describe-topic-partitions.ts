@@ -25,8 +25,9 @@ type Cursor = NonNullable<DescribeTopicPartitionsResponse['nextCursor']>
 /**
  * DescribeTopicPartitions 0.
  * Behaviour: topics in the order of their names, page by page: as many partitions as the client and
- *            `max.request.partition.size.limit` allow, then a cursor that says where the next page begins. The cursor of a
- *            request must be one of the topics asked for. An empty list asks for all topics. Authorized operations always.
+ *            `max.request.partition.size.limit` allow, then a cursor that says where the next page begins. The cursor
+ *            of a request must be one of the topics asked for. An empty list asks for all topics. Authorized operations
+ *            always.
  */
 export const describeTopicPartitions = handler(
   DescribeTopicPartitions,

@@ -6,8 +6,8 @@ import { handler } from './handler.js'
 
 /**
  * ElectLeaders 0-2.
- * Behaviour: answered by the controller: elects the preferred leaders of partitions, or unclean ones where there is none.
- *            Without a list, of all partitions; then those that need none are left out of the answer.
+ * Behaviour: answered by the controller: elects the preferred leaders of partitions, or unclean ones where there is
+ *            none. Without a list, of all partitions; then those that need none are left out of the answer.
  * Versions:  1 unclean elections, top-level error code, 2 flexible.
  */
 export const electLeaders = handler(

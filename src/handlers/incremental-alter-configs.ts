@@ -20,8 +20,9 @@ export interface IncrementalAlterConfigsServices {
 /**
  * IncrementalAlterConfigs 0-1.
  * Behaviour: sets, deletes, appends to and takes out of the dynamic options of topics, brokers, the cluster, groups and
- *            client metrics subscriptions: answered by the controller, in force when the answer comes. Levels of loggers are
- *            set here, until the process ends. Each resource stands or falls for itself; two entries for one both fall.
+ *            client metrics subscriptions: answered by the controller, in force when the answer comes. Levels of
+ *            loggers are set here, until the process ends. Each resource stands or falls for itself; two entries for
+ *            one both fall.
  * Versions:  1 flexible.
  */
 export const incrementalAlterConfigs = handler(

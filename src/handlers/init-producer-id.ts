@@ -14,8 +14,8 @@ export interface InitProducerIdServices {
  * Behaviour: an idempotent producer gets a fresh id with epoch 0, also if it had one. A transactional one is checked as
  *            Kafka checks it, then refused with UNSUPPORTED_VERSION, on which clients give up at once: there is no
  *            transaction coordinator yet, and NOT_COORDINATOR would make them look for one for ever.
- * Versions:  2 flexible, 3 the producer's old id and epoch, 4 PRODUCER_FENCED, 5 TRANSACTION_ABORTABLE, 6 (not offered) two
- *            phase commit.
+ * Versions:  2 flexible, 3 the producer's old id and epoch, 4 PRODUCER_FENCED, 5 TRANSACTION_ABORTABLE, 6 (not offered)
+ *            two phase commit.
  */
 export const initProducerId = handler(
   InitProducerId,

@@ -17,8 +17,9 @@ const answerOrder: readonly number[] = [
 
 /**
  * ListConfigResources 0-1.
- * Behaviour: what DescribeConfigs can be asked about: groups and client metrics subscriptions that have options, the brokers
- *            (twice: themselves and their loggers), all topics. UNSUPPORTED_VERSION for a kind that there is none of.
+ * Behaviour: what DescribeConfigs can be asked about: groups and client metrics subscriptions that have options, the
+ *            brokers (twice: themselves and their loggers), all topics. UNSUPPORTED_VERSION for a kind that there is
+ *            none of.
  * Versions:  0 client metrics subscriptions only, 1 kinds asked for, none for all.
  */
 export const listConfigResources = handler(

@@ -5,8 +5,8 @@ import { handler } from './handler.js'
 
 /**
  * ListPartitionReassignments 0.
- * Behaviour: the moves of partitions that are under way, of the partitions asked for or of all; what is not there is left
- *            out. Answered from this node's image.
+ * Behaviour: the moves of partitions that are under way, of the partitions asked for or of all; what is not there is
+ *            left out. Answered from this node's image.
  */
 export const listPartitionReassignments = handler(
   ListPartitionReassignments,

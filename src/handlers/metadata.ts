@@ -31,13 +31,14 @@ type ResponseTopic = MetadataResponse['topics'][number]
 
 /**
  * Metadata 0-13.
- * Behaviour: the brokers of the listener, and topics with leaders, replicas and ISR: those asked for by name or by id, or
- *            all. A name that is not there is created where broker and client allow it, and stands in this very answer
- *            (Kafka answers UNKNOWN_TOPIC_OR_PARTITION and lets the client ask again). Any broker is named as controller.
- * Versions:  0 empty list = all topics; replicas that are away make REPLICA_NOT_AVAILABLE. 1 null = all, racks, internal
- *            flag, 2 cluster id, 3 throttle time, 4 auto-creation is the client's choice, 5 offline replicas,
- *            6 LISTENER_NOT_FOUND, 7 leader epochs, 8 authorized operations (those of the cluster up to 10), 9 flexible,
- *            10 topic ids in answers, 12 in requests, 13 top-level error code.
+ * Behaviour: the brokers of the listener, and topics with leaders, replicas and ISR: those asked for by name or by id,
+ *            or all. A name that is not there is created where broker and client allow it, and stands in this very
+ *            answer (Kafka answers UNKNOWN_TOPIC_OR_PARTITION and lets the client ask again). Any broker is named as
+ *            controller.
+ * Versions:  0 empty list = all topics; replicas that are away make REPLICA_NOT_AVAILABLE. 1 null = all, racks,
+ *            internal flag, 2 cluster id, 3 throttle time, 4 auto-creation is the client's choice, 5 offline replicas,
+ *            6 LISTENER_NOT_FOUND, 7 leader epochs, 8 authorized operations (those of the cluster up to 10), 9
+ *            flexible, 10 topic ids in answers, 12 in requests, 13 top-level error code.
  */
 export const metadata = handler(Metadata, async (services: MetadataServices, request, context) => {
   const { brokerId, clusterId, metadata: published } = services

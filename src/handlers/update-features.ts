@@ -11,8 +11,8 @@ export interface UpdateFeaturesServices {
 
 /**
  * UpdateFeatures 0-2.
- * Behaviour: answered by the controller: changes finalized levels, all of those asked for or none. The timeout is not looked
- *            at, nor is the leave to downgrade of version 0, as in Kafka.
+ * Behaviour: answered by the controller: changes finalized levels, all of those asked for or none. The timeout is not
+ *            looked at, nor is the leave to downgrade of version 0, as in Kafka.
  * Versions:  1 kinds of upgrade, validate only, 2 no result for each feature any more.
  */
 export const updateFeatures = handler(

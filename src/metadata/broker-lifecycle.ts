@@ -39,8 +39,8 @@ const registrationRetryMsMax: Millis = 1000
 const stopRetryMs: Millis = 50
 
 /**
- * The broker's side of its life in the cluster: registers, heartbeats until it is unfenced and for ever after, and asks to
- * be let go when it stops, so that others lead before it is gone. One request is under way at a time; what changes
+ * The broker's side of its life in the cluster: registers, heartbeats until it is unfenced and for ever after, and asks
+ * to be let go when it stops, so that others lead before it is gone. One request is under way at a time; what changes
  * meanwhile (ready, stopping, a failed directory) goes out at once with the next one.
  */
 export class BrokerLifecycle {

@@ -84,7 +84,9 @@ export class ControllerRegistrar implements MetadataSubscriber {
   }
 }
 
-/** The feature ranges that this node registers with, as broker and as controller, in a cluster that stands at `image`. */
+/**
+ * The feature ranges that this node registers with, as broker and as controller, in a cluster that stands at `image`.
+ */
 export function registrationFeatures(image: MetadataImage): readonly SupportedFeature[] {
   return supportedFeatures.map(feature => {
     const { min, max } = registrationRange(feature, image.features.level(feature.name))

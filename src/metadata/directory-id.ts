@@ -5,7 +5,9 @@ import { ZERO_UUID } from '#protocol/schema.js'
  * directory is told.
  */
 export const DirectoryId = {
-  /** Not known yet whether the broker has several directories: what records below metadata.version 3.7-IV2 amount to. */
+  /**
+   * Not known yet whether the broker has several directories: what records below metadata.version 3.7-IV2 amount to.
+   */
   MIGRATING: ZERO_UUID,
   /** The broker has several directories and has not yet said which one it took. */
   UNASSIGNED: 'AAAAAAAAAAAAAAAAAAAAAQ',

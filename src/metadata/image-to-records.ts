@@ -10,8 +10,8 @@ import type { MetadataRecord } from './record.js'
 
 /**
  * The records that make an image anew, in the order of Kafka's snapshots and at the versions that its metadata.version
- * allows: features, registrations, topics each with its partitions, configuration, quotas, producer ids, access control,
- * SCRAM, delegation tokens.
+ * allows: features, registrations, topics each with its partitions, configuration, quotas, producer ids, access
+ * control, SCRAM, delegation tokens.
  *
  * What is to be written is taken down at the call; the records are made one by one as the result is walked through, and
  * later changes of the image do not show in them.

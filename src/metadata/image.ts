@@ -2,8 +2,8 @@
  * The cluster as a node knows it: what the records of the metadata log add up to. These are the views that everyone
  * reads; metadata-state.ts makes them, by replaying records and in no other way.
  *
- * The image itself always shows the newest published state. Its entries (a topic, a partition, a broker) are immutable: a
- * change replaces them, so an entry that was looked up may be kept across an await and stays what it was.
+ * The image itself always shows the newest published state. Its entries (a topic, a partition, a broker) are immutable:
+ * a change replaces them, so an entry that was looked up may be kept across an await and stays what it was.
  */
 export interface MetadataImage {
   /** Offset of the last record that it holds; -1 when there is none. */

@@ -13,8 +13,8 @@ const noNumbers: readonly number[] = []
 const noStrings: readonly string[] = []
 
 /**
- * Lists of a partition repeat: its ISR is mostly its replicas, its directories those of the partition before. A list that
- * equals one of `known` is replaced by it, so that ten thousand partitions do not hold fifty thousand lists.
+ * Lists of a partition repeat: its ISR is mostly its replicas, its directories those of the partition before. A list
+ * that equals one of `known` is replaced by it, so that ten thousand partitions do not hold fifty thousand lists.
  */
 function shared<Item>(
   list: readonly Item[],

@@ -27,8 +27,8 @@ interface Waiter {
  *
  *   committed batches -> one step: replay, delta -> subscriber, subscriber, … -> whoever waits for the offset
  *
- * Batches that are handed in together make one step. The next step begins when the last subscriber is done with this one,
- * so a subscriber must not wait for the controller, whose answers wait for steps.
+ * Batches that are handed in together make one step. The next step begins when the last subscriber is done with this
+ * one, so a subscriber must not wait for the controller, whose answers wait for steps.
  */
 export class MetadataPublisher implements MetadataLogListener, PublishedMetadata {
   readonly #state = new MetadataState()
@@ -44,8 +44,8 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
 
   /**
    * `onFault` is told once when the image cannot be kept up or a subscriber fails: the node must stop. With
-   * `waitsForLeader`, nothing is published before a leader is known: the snapshot alone, which may be old, must not make
-   * anyone think that what came after it is not there. The first step is all that is known by then.
+   * `waitsForLeader`, nothing is published before a leader is known: the snapshot alone, which may be old, must not
+   * make anyone think that what came after it is not there. The first step is all that is known by then.
    */
   constructor(onFault: (error: Error) => void, options: { readonly waitsForLeader?: boolean } = {}) {
     this.#onFault = onFault

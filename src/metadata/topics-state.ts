@@ -16,8 +16,8 @@ interface Touched {
 }
 
 /**
- * Topics and partitions as replayed records. A step is what is replayed between two calls of `takeChanges`; a topic's entry
- * is copied when the step first touches it, so that a thousand changes to one topic cost one copy of its list.
+ * Topics and partitions as replayed records. A step is what is replayed between two calls of `takeChanges`; a topic's
+ * entry is copied when the step first touches it, so that a thousand changes to one topic cost one copy of its list.
  */
 export class TopicsState implements TopicsImage {
   readonly #byName = new Map<string, TopicImage>()

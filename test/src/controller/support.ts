@@ -134,8 +134,8 @@ export interface TestControllerOptions {
 }
 
 /**
- * A controller on its own: what it appends is committed at once. A second image replays the same records as they come back
- * from the log.
+ * A controller on its own: what it appends is committed at once. A second image replays the same records as they come
+ * back from the log.
  */
 export class TestController {
   readonly controller: Controller

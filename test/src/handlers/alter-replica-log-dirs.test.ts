@@ -114,8 +114,13 @@ test('a move is limited in speed, and can be turned back', async () => {
 test('a move that a restart broke off goes on', async () => {
   const { broker, client, clock, disk, to } = await filled()
   move(client, to, 't', [0])
-  const again = await replicaSetting({ logDirs: ['/one', '/two'], disk: disk.killed(), clock })
-  again.broker.createTopic('t', 1, { id: broker.topicIds.get('t')! })
+  const id = broker.topicIds.get('t')!
+  const again = await replicaSetting({
+    logDirs: ['/one', '/two'],
+    disk: disk.killed(),
+    clock,
+    prepare: renewed => renewed.createTopic('t', 1, { id }),
+  })
   await clock.settle()
   const partition = again.broker.replicas.partitionOf('t', 0)
   assert.equal(partition.directory.path, to)

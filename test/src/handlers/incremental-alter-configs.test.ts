@@ -30,7 +30,7 @@ function begin() {
   return { cluster, levels, ask }
 }
 
-test('options go to the controller, levels of loggers stay here, answers come in the order of the request', async () => {
+test('options go to the controller, levels stay here, answers come in the order of the request', async () => {
   const { cluster, levels, ask } = begin()
   const answers = await ask([
     [8, '1', 'raft', 0, 'DEBUG'],

@@ -20,6 +20,8 @@ export interface BrokerSettingOptions {
   readonly disk?: SimDisk
   readonly clock?: VirtualClock
   readonly handlers?: readonly AnyHandler<unknown>[]
+  /** What the metadata has before the broker begins. */
+  readonly prepare?: (broker: ReplicaBroker) => void
 }
 
 /** A broker of server and replicas over simulated network, disk and time, with one client. */
@@ -37,6 +39,7 @@ export async function replicaSetting(options: BrokerSettingOptions = {}) {
     random: new SeededRandom(5),
     logDirs: options.logDirs ?? ['/data'],
   })
+  options.prepare?.(broker)
   await broker.start()
   const dial = (address?: string): WireClient => new WireClient(network.dial(broker.port, address))
   return { broker, clock, disk, logger, client: dial(), dial }

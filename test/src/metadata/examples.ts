@@ -64,7 +64,9 @@ const credential = { salt: Buffer.from('salt'), storedKey: Buffer.from('stored')
 const endPoints = [{ name: 'PLAINTEXT', host: 'h', port: 9092, securityProtocol: 0 }]
 const features = [{ name: 'metadata.version', minSupportedVersion: 7, maxSupportedVersion: 33 }]
 
-/** A log that has every type of record at least once; what it leaves is at metadata.version 33 with all there can be. */
+/**
+ * A log that has every type of record at least once; what it leaves is at metadata.version 33 with all there can be.
+ */
 export function exampleRecords(): MetadataRecord[] {
   return [...clusterRecords(), ...topicRecords(), ...accessRecords()]
 }
