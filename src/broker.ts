@@ -1,7 +1,7 @@
 /** The one place where things are wired. */
 import type { LogDirectory } from '#storage/log-directory.js'
-import { CoordinatorLeadership, coordinatorLocator, openGroups } from './broker/coordinators.js'
-import { openDirectories } from './broker/directories.js'
+import { CoordinatorLeadership, coordinatorLocator, type Groups, openGroups } from './broker/coordinators.js'
+import { type NodeDirectories, openDirectories } from './broker/directories.js'
 import { DirectoryLoader } from './broker/directory-loader.js'
 import { DynamicConfig } from './broker/dynamic-config.js'
 import { type BoundListener, NodeIdentity, registeredFeatures } from './broker/identity.js'
@@ -26,12 +26,15 @@ import { registerBroker } from './controller/register-broker.js'
 import { registerController } from './controller/register-controller.js'
 import { BrokerLifecycle } from './metadata/broker-lifecycle.js'
 import { ControllerRegistrar } from './metadata/controller-registrar.js'
+import type { MetadataImage } from './metadata/image.js'
 import { ProducerIdBlocks } from './metadata/producer-id-blocks.js'
 import { MetadataPublisher } from './metadata/publisher.js'
+import type { RaftDriver } from './raft/driver.js'
 import { ReplicaManager } from './replication/replica-manager.js'
 import { BufferPool } from './runtime/buffer-pool.js'
 import { MemoryBudget } from './runtime/memory-budget.js'
 import { Turn } from './runtime/turn.js'
+import type { Server } from './server/server.js'
 
 /** A node of the cluster: a broker and a controller in one. */
 export interface Broker {
@@ -64,7 +67,7 @@ export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
     fail = resolve
   })
   const identity = new NodeIdentity(config, ports.hostname)
-  let running: RunningBroker | null = null
+  let running: Node | null = null
   let stopping: Promise<void> | null = null
   let clusterId = ''
   return {
@@ -78,7 +81,7 @@ export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
       return identity.listeners
     },
     start: async () => {
-      running = assemble(config, ports, identity, fail)
+      running = new Node(config, ports, identity, fail)
       clusterId = running.clusterId
       await Promise.race([running.start(), failed.then(error => Promise.reject(error))])
     },
@@ -90,172 +93,244 @@ export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
   }
 }
 
-interface RunningBroker {
+/** The parts of a node and how they hang together. */
+class Node {
   readonly clusterId: string
-  start(): Promise<void>
-  stop(): Promise<void>
-  abandon(): void
-}
+  readonly #config: BrokerConfig
+  readonly #ports: BrokerPorts
+  readonly #identity: NodeIdentity
+  readonly #fail: (error: Error) => void
+  readonly #directories: NodeDirectories
+  readonly #publisher: MetadataPublisher
+  readonly #dynamic: DynamicConfig
+  readonly #quorum: RaftDriver
+  readonly #controller: ControllerDriver
+  readonly #groups: Groups
+  readonly #replicas: ReplicaManager
+  readonly #lifecycle: BrokerLifecycle
+  readonly #registrar: ControllerRegistrar
+  readonly #server: Server
+  readonly #turn = new Turn()
+  readonly #pool = new BufferPool()
+  readonly #budget: MemoryBudget
+  /** Clients are let in. */
+  #isOpen = false
 
-function assemble(
-  config: BrokerConfig,
-  ports: BrokerPorts,
-  identity: NodeIdentity,
-  fail: (error: Error) => void,
-): RunningBroker {
-  const { clock, random, logger } = ports
-  const { node } = config
-  const onDirectoryFailure = (directory: LogDirectory, error: Error): void => directoryFailed(directory, error)
-  const directories = openDirectories(config, ports, onDirectoryFailure)
-  const { clusterId } = directories
-  const publisher = new MetadataPublisher(fail, { waitsForLeader: true })
-  const image = () => publisher.image
-  let isOpen = false
-  const dynamic = new DynamicConfig(config, logger, changed => {
-    // Before the broker is ready nobody is let in.
-    if (isOpen) server.updateLimits(limitsOf(changed))
-  })
-  const current = () => dynamic.current
-  const quorum = openQuorum(config, ports, directories, identity.controllerListeners, fail)
-  const controller = new ControllerDriver({
-    identity: { nodeId: node.nodeId, clusterId, supportedFeatures: registeredFeatures(null) },
-    staticConfig: config,
-    kraftVersion: () => quorum.kraftVersion,
-    random,
-    log: quorum,
-    published: publisher,
-    clock,
-    logger: logger.child({ room: 'controller' }),
-    requestsMax: CONTROLLER_REQUESTS_MAX,
-  })
-  const turn = new Turn()
-  const pool = new BufferPool()
-  const budget = new MemoryBudget(ports.flightBytesMax)
-  const groups = openGroups(current, image, ports.groupBytesMax, ports)
-  const coordinators = new CoordinatorLeadership(groups, () => clock.wallTime())
-  const replicas = new ReplicaManager({
-    nodeId: node.nodeId,
-    directories: directories.data,
-    clock,
-    logger: logger.child({ room: 'replicas' }),
-    random,
-    turn,
-    pool,
-    budget,
-    config: replicationConfigOf(current),
-    configOf: topic => dynamic.ofTopic(topic),
-    onLeadership: (partition, isLeader) => coordinators.onLeadership(partition, isLeader),
-  })
-  const incarnationId = random.uuid()
-  const lifecycle = new BrokerLifecycle({
-    registration: () => ({
-      brokerId: node.nodeId,
-      clusterId,
-      incarnationId,
-      listeners: identity.brokerListeners,
-      features: registeredFeatures(image().features),
-      rack: node.rack,
-      isMigratingZkBroker: false,
-      logDirs: directories.data
-        .filter(({ offline }) => offline === null)
-        .map(directoryIdOf)
-        .sort(),
-      previousBrokerEpoch: previousBrokerEpoch(directories.data),
-    }),
-    controller: {
-      register: request => controller.run(registerBroker(request, true)),
-      heartbeat: request => controller.run(processHeartbeat(request)),
-    },
-    metadataOffset: () => publisher.publishedOffset,
-    clock,
-    logger,
-    heartbeatIntervalMs: config.get('broker.heartbeat.interval.ms'),
-    registrationTimeoutMs: config.get('initial.broker.registration.timeout.ms'),
-    onFault: fail,
-  })
-  const registrar = new ControllerRegistrar({
-    controllerId: node.nodeId,
-    incarnationId,
-    listeners: [],
-    register: request => controller.run(registerController({ ...request, listeners: identity.controllerListeners })),
-    clock,
-    logger,
-  })
-  const topicMaker = new TopicMaker({ controller, image, config: current, timeoutMs: config.get('request.timeout.ms') })
-  const producerIds = new ProducerIdBlocks(() =>
-    controller.run(allocateProducerIds({ brokerId: node.nodeId, brokerEpoch: lifecycle.epoch })),
-  )
-  const server = openServer({
-    ports,
-    turn,
-    pool,
-    budget,
-    config,
-    writeGathered: () => replicas.appends.write(),
-    services: {
-      brokerId: node.nodeId,
-      clusterId,
-      metadata: publisher,
-      config: current,
-      topicMaker,
-      controller,
-      activeController: () => (controller.isActive ? node.nodeId : quorum.leader.leaderId),
-      loggers: ports.loggers,
-      producerIds,
-      replicas,
-      groups,
-      advertised: advertisedVersions(image, config.get('unstable.api.versions.enable'), clusterId, node.nodeId),
-      topics: topicLookup(image),
-      coordinators: coordinatorLocator(image, topicMaker),
-      upgradeKRaftVersion: upgradeKRaftVersion(quorum),
-    },
-  })
-  function directoryFailed(directory: LogDirectory, error: Error): void {
-    const isMetadata = directory === directories.metadata
-    replicas.onDirectoryFailure(directory, error)
-    const offline = directories.data.filter(each => each.offline !== null)
-    if (isMetadata) fail(new Error(`the directory of the metadata log failed: ${error.message}`, { cause: error }))
-    else if (offline.length === directories.data.length) {
-      fail(new Error(`all log directories failed: ${error.message}`, { cause: error }))
-    } else lifecycle.setOfflineDirectories(offline.map(directoryIdOf))
+  /** Throws what `openDirectories` and `openQuorum` throw; nothing is left open then. */
+  constructor(config: BrokerConfig, ports: BrokerPorts, identity: NodeIdentity, fail: (error: Error) => void) {
+    this.#config = config
+    this.#ports = ports
+    this.#identity = identity
+    this.#fail = fail
+    this.#budget = new MemoryBudget(ports.flightBytesMax)
+    this.#directories = openDirectories(config, ports, (directory, error) => this.#onDirectoryFailure(directory, error))
+    this.clusterId = this.#directories.clusterId
+    this.#publisher = new MetadataPublisher(fail, { waitsForLeader: true })
+    this.#dynamic = new DynamicConfig(config, ports.logger, changed => this.#onOptions(changed))
+    try {
+      this.#quorum = openQuorum(config, ports, this.#directories, identity.controllerListeners, fail)
+    } catch (error) {
+      for (const directory of this.#directories.all) directory.abandon()
+      throw error
+    }
+    this.#controller = this.#makeController()
+    this.#groups = openGroups(this.#options, this.#image, ports.groupBytesMax, ports)
+    const coordinators = new CoordinatorLeadership(this.#groups, () => ports.clock.wallTime())
+    this.#replicas = this.#makeReplicas(coordinators)
+    const incarnationId = ports.random.uuid()
+    this.#lifecycle = this.#makeLifecycle(incarnationId)
+    this.#registrar = this.#makeRegistrar(incarnationId)
+    this.#server = this.#makeServer()
+    const loader = new DirectoryLoader(this.#directories.data, this.#dynamic, ports.clock, ports.logger)
+    const subscribers = [this.#dynamic, loader, this.#replicas, coordinators, this.#registrar]
+    for (const subscriber of subscribers) this.#publisher.subscribe(subscriber)
   }
-  const loader = new DirectoryLoader(directories.data, dynamic, clock, logger)
-  for (const subscriber of [dynamic, loader, replicas, coordinators, registrar]) publisher.subscribe(subscriber)
-  return {
-    clusterId,
-    start: async () => {
-      await listen(server, config, identity)
-      quorum.register(publisher)
-      quorum.register(controller)
-      quorum.setSnapshotSource(() => snapshotOf(publisher))
-      quorum.start()
-      lifecycle.start()
-      await lifecycle.setReady()
-      replicas.startHousekeeping()
-      isOpen = true
-      server.updateLimits(limitsOf(current()))
-    },
-    stop: async () => {
-      await lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX)
-      registrar.close()
-      await server.close()
-      groups.close()
-      controller.close()
-      await quorum.close().catch((error: unknown) => logger.error({ err: error }, 'the quorum was not left in order'))
-      publisher.close()
-      await replicas.close(lifecycle.epoch)
-      if (!directories.data.includes(directories.metadata))
-        await directories.metadata.close(-1, log => log.logEndOffset)
-    },
-    abandon: () => {
-      lifecycle.close()
-      registrar.close()
-      void server.close()
-      groups.close()
-      controller.close()
-      publisher.close()
-      replicas.housekeeping.close()
-      for (const directory of directories.all) directory.abandon()
-    },
+
+  readonly #options = (): BrokerConfig => this.#dynamic.current
+  readonly #image = (): MetadataImage => this.#publisher.image
+
+  async start(): Promise<void> {
+    await listen(this.#server, this.#config, this.#identity)
+    this.#quorum.register(this.#publisher)
+    this.#quorum.register(this.#controller)
+    this.#quorum.register({
+      onSnapshot: () => {},
+      onCommitted: () => {},
+      onLeaderChange: () => {
+        this.#lifecycle.controllerChanged()
+        this.#registrar.controllerChanged()
+      },
+    })
+    this.#quorum.setSnapshotSource(() => snapshotOf(this.#publisher))
+    this.#quorum.start()
+    this.#lifecycle.start()
+    await this.#lifecycle.setReady()
+    this.#replicas.startHousekeeping()
+    this.#isOpen = true
+    this.#server.updateLimits(limitsOf(this.#options()))
+  }
+
+  async stop(): Promise<void> {
+    const { logger } = this.#ports
+    const { data, metadata } = this.#directories
+    await this.#lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX)
+    this.#registrar.close()
+    await this.#server.close()
+    this.#groups.close()
+    this.#controller.close()
+    try {
+      await this.#quorum.close()
+    } catch (error) {
+      logger.error({ err: error }, 'the metadata quorum was not left in order')
+    }
+    this.#publisher.close()
+    await this.#replicas.close(this.#lifecycle.epoch)
+    if (!data.includes(metadata)) await metadata.close(-1, log => log.logEndOffset)
+  }
+
+  abandon(): void {
+    this.#lifecycle.close()
+    this.#registrar.close()
+    void this.#server.close()
+    this.#groups.close()
+    this.#controller.close()
+    this.#publisher.close()
+    this.#replicas.housekeeping.close()
+    for (const directory of this.#directories.all) directory.abandon()
+  }
+
+  #onOptions(changed: BrokerConfig): void {
+    // Before the broker is ready nobody is let in.
+    if (this.#isOpen) this.#server.updateLimits(limitsOf(changed))
+  }
+
+  /** One of several data directories may fail, and the others go on. */
+  #onDirectoryFailure(failed: LogDirectory, error: Error): void {
+    const { data, metadata } = this.#directories
+    this.#replicas.onDirectoryFailure(failed, error)
+    const offline = data.filter(directory => directory.offline !== null)
+    if (failed === metadata) {
+      this.#fail(new Error(`the directory of the metadata log failed: ${error.message}`, { cause: error }))
+    } else if (offline.length === data.length) {
+      this.#fail(new Error(`all log directories failed: ${error.message}`, { cause: error }))
+    } else {
+      this.#lifecycle.setOfflineDirectories(offline.map(directoryIdOf))
+    }
+  }
+
+  #makeController(): ControllerDriver {
+    const { clock, random, logger } = this.#ports
+    const nodeId = this.#config.node.nodeId
+    return new ControllerDriver({
+      identity: { nodeId, clusterId: this.clusterId, supportedFeatures: registeredFeatures(null) },
+      staticConfig: this.#config,
+      kraftVersion: () => this.#quorum.kraftVersion,
+      random,
+      log: this.#quorum,
+      published: this.#publisher,
+      clock,
+      logger: logger.child({ room: 'controller' }),
+      requestsMax: CONTROLLER_REQUESTS_MAX,
+    })
+  }
+
+  #makeReplicas(coordinators: CoordinatorLeadership): ReplicaManager {
+    const { clock, random, logger } = this.#ports
+    return new ReplicaManager({
+      nodeId: this.#config.node.nodeId,
+      directories: this.#directories.data,
+      clock,
+      logger: logger.child({ room: 'replicas' }),
+      random,
+      turn: this.#turn,
+      pool: this.#pool,
+      budget: this.#budget,
+      config: replicationConfigOf(this.#options),
+      configOf: topic => this.#dynamic.ofTopic(topic),
+      onLeadership: (partition, isLeader) => coordinators.onLeadership(partition, isLeader),
+    })
+  }
+
+  #makeLifecycle(incarnationId: string): BrokerLifecycle {
+    const { clock, logger } = this.#ports
+    const { node } = this.#config
+    const directories = this.#directories.data
+    return new BrokerLifecycle({
+      registration: () => ({
+        brokerId: node.nodeId,
+        clusterId: this.clusterId,
+        incarnationId,
+        listeners: this.#identity.brokerListeners,
+        features: registeredFeatures(this.#image().features),
+        rack: node.rack,
+        isMigratingZkBroker: false,
+        logDirs: directories
+          .filter(({ offline }) => offline === null)
+          .map(directoryIdOf)
+          .sort(),
+        previousBrokerEpoch: previousBrokerEpoch(directories),
+      }),
+      // The controller lives in this process: direct calls, answered when this node's own image shows the change.
+      controller: {
+        register: request => this.#controller.run(registerBroker(request, true), { untilPublished: true }),
+        heartbeat: request => this.#controller.run(processHeartbeat(request), { untilPublished: true }),
+      },
+      metadataOffset: () => this.#publisher.publishedOffset,
+      clock,
+      logger,
+      heartbeatIntervalMs: this.#config.get('broker.heartbeat.interval.ms'),
+      registrationTimeoutMs: this.#config.get('initial.broker.registration.timeout.ms'),
+      onFault: this.#fail,
+    })
+  }
+
+  #makeRegistrar(incarnationId: string): ControllerRegistrar {
+    const { clock, logger } = this.#ports
+    return new ControllerRegistrar({
+      controllerId: this.#config.node.nodeId,
+      incarnationId,
+      listeners: () => this.#identity.controllerListeners,
+      register: request => this.#controller.run(registerController(request)),
+      clock,
+      logger,
+    })
+  }
+
+  #makeServer(): Server {
+    const { nodeId } = this.#config.node
+    const controller = this.#controller
+    const topicMaker = new TopicMaker({
+      controller,
+      image: this.#image,
+      config: this.#options,
+      timeoutMs: this.#config.get('request.timeout.ms'),
+    })
+    const allocate = () => controller.run(allocateProducerIds({ brokerId: nodeId, brokerEpoch: this.#lifecycle.epoch }))
+    const unstableVersions = this.#config.get('unstable.api.versions.enable')
+    return openServer({
+      ports: this.#ports,
+      turn: this.#turn,
+      pool: this.#pool,
+      budget: this.#budget,
+      config: this.#config,
+      writeGathered: () => this.#replicas.appends.write(),
+      services: {
+        brokerId: nodeId,
+        clusterId: this.clusterId,
+        metadata: this.#publisher,
+        config: this.#options,
+        topicMaker,
+        controller,
+        activeController: () => (controller.isActive ? nodeId : this.#quorum.leader.leaderId),
+        loggers: this.#ports.loggers,
+        producerIds: new ProducerIdBlocks(allocate),
+        replicas: this.#replicas,
+        groups: this.#groups,
+        advertised: advertisedVersions(this.#image, unstableVersions, this.clusterId, nodeId),
+        topics: topicLookup(this.#image),
+        coordinators: coordinatorLocator(this.#image, topicMaker),
+        upgradeKRaftVersion: upgradeKRaftVersion(this.#quorum),
+      },
+    })
   }
 }

@@ -7,6 +7,9 @@ import { ProducerEntry } from './producer-entry.js'
 /** Producers that a log remembers at most; beyond it the one known longest without an open transaction goes. */
 const producersMax = 200_000
 
+/** Ended transactions that a log remembers at most. */
+const decidedMax = 8192
+
 /** A transaction that a marker has ended. */
 interface DecidedTransaction {
   readonly firstOffset: number
@@ -29,7 +32,7 @@ export class ProducerState {
    * Producer ids by the first offset of their open transaction; offsets ascend, for transactions open in that order.
    */
   readonly #open = new Map<number, number>()
-  /** Transactions whose marker may still lie above the high watermark, by marker. */
+  /** Transactions whose marker may still lie above the high watermark; markers ascend. */
   #decided: DecidedTransaction[] = []
 
   constructor(endOffset: number) {
@@ -116,6 +119,8 @@ export class ProducerState {
     const markerOffset = batch.lastOffset(buffer, position)
     this.#open.delete(firstOffset)
     this.#decided.push({ firstOffset, markerOffset })
+    // The high watermark is not known here, but it does not stay this far behind.
+    if (this.#decided.length > decidedMax) this.#decided.splice(0, decidedMax / 2)
     const [nextOpen] = this.#open.keys()
     return {
       isAborted: marker.type === 'ABORT',
@@ -129,9 +134,10 @@ export class ProducerState {
   /** The first offset that is not decided, or decided only above the high watermark; Infinity if there is none. */
   firstUnstableOffset(highWatermark: number): number {
     let first = Infinity
-    if (this.#decided.length > 0) {
-      this.#decided = this.#decided.filter(transaction => transaction.markerOffset >= highWatermark)
-      for (const transaction of this.#decided) first = Math.min(first, transaction.firstOffset)
+    for (let index = this.#decided.length - 1; index >= 0; index--) {
+      const { firstOffset, markerOffset } = this.#decided[index]!
+      if (markerOffset < highWatermark) break
+      first = Math.min(first, firstOffset)
     }
     for (const offset of this.#open.keys()) return Math.min(first, offset)
     return first

@@ -21,8 +21,8 @@ export const singleNodeProfile: Readonly<Record<string, string>> = {
 }
 
 /**
- * A broker inside a test: any free port of this machine, and nothing that waits for more members or makes fifty
- * partitions at the first use.
+ * A broker inside a test: any free port of this machine, and nothing that waits for more members, makes fifty
+ * partitions at the first use, or writes while nobody does anything.
  */
 export const embeddedProfile: Readonly<Record<string, string>> = {
   'process.roles': 'broker,controller',
@@ -40,4 +40,5 @@ export const embeddedProfile: Readonly<Record<string, string>> = {
   'transaction.state.log.num.partitions': '4',
   'transaction.state.log.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
+  'metadata.max.idle.interval.ms': '0',
 }

@@ -1,7 +1,7 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
-import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
+import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import { handler } from './handler.js'
 
 /** The longest name of a folder; a copy has a uuid and a word more than its topic and partition. */
@@ -32,7 +32,8 @@ export const alterReplicaLogDirs = handler(
 )
 
 function move(replicas: ReplicaManager, path: string, topic: string, index: number): number {
-  if (topic.length + String(index).length + 1 + FUTURE_SUFFIX > FOLDER_NAME_MAX) return ErrorCode.INVALID_TOPIC_EXCEPTION
+  if (topic.length + String(index).length + 1 + FUTURE_SUFFIX > FOLDER_NAME_MAX)
+    return ErrorCode.INVALID_TOPIC_EXCEPTION
   const directory = replicas.directories.find(each => each.path === path)
   if (directory === undefined) return ErrorCode.LOG_DIR_NOT_FOUND
   if (directory.offline !== null) return ErrorCode.KAFKA_STORAGE_ERROR

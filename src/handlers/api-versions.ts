@@ -6,7 +6,9 @@ import { handler } from './handler.js'
 /** What this node says of itself. Live views: asked for every answer. */
 export interface AdvertisedVersions {
   /** In the order of the keys. */
-  apis(kind: ListenerKind): readonly { readonly apiKey: number; readonly minVersion: number; readonly maxVersion: number }[]
+  apis(
+    kind: ListenerKind,
+  ): readonly { readonly apiKey: number; readonly minVersion: number; readonly maxVersion: number }[]
   supportedFeatures(): readonly { readonly name: string; readonly minVersion: number; readonly maxVersion: number }[]
   /** Levels above 0 by name, and the metadata offset that they are of; -1 before there is any. */
   finalizedFeatures(): { readonly epoch: number; readonly levels: ReadonlyMap<string, number> }

@@ -1,6 +1,7 @@
 /** What is served on the listeners for clients, one line an API. */
 import type { ServicesOf } from '../server/api-table.js'
 import { alterConfigs } from './alter-configs.js'
+import { alterPartitionReassignments } from './alter-partition-reassignments.js'
 import { alterReplicaLogDirs } from './alter-replica-log-dirs.js'
 import { apiVersions } from './api-versions.js'
 import { createPartitions } from './create-partitions.js'
@@ -63,6 +64,7 @@ export const brokerHandlers = [
   deleteGroups,
   electLeaders,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
   listPartitionReassignments,
   offsetDelete,
   updateFeatures,

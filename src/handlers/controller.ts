@@ -1,5 +1,6 @@
 /** What is served on the listeners for controllers and admin tools, one line an API. */
 import { alterConfigs } from './alter-configs.js'
+import { alterPartitionReassignments } from './alter-partition-reassignments.js'
 import { apiVersions } from './api-versions.js'
 import { createPartitions } from './create-partitions.js'
 import { createTopics } from './create-topics.js'
@@ -20,6 +21,7 @@ export const controllerHandlers = [
   createPartitions,
   electLeaders,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
   listPartitionReassignments,
   updateFeatures,
   describeCluster,

@@ -1,7 +1,7 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { DeleteRecords, type DeleteRecordsRequest } from '#protocol/messages/delete-records.js'
-import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
+import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import { isInternalTopic } from '../replication/topic-index.js'
 import { handler } from './handler.js'
 

@@ -1,8 +1,8 @@
 import { ErrorCode, errorName } from '#protocol/errors.js'
 import { DescribeProducers } from '#protocol/messages/describe-producers.js'
 import { topicNameProblem } from '../controller/topic-name.js'
-import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
+import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import { handler } from './handler.js'
 
 export interface DescribeProducersServices {

@@ -10,6 +10,8 @@ import { rawHandler } from './raw-handler.js'
  *            epochs, 13 topic ids, 15 the replica as a tagged field, 16 the leader that should have been asked, 17 and 18
  *            for the metadata quorum.
  */
-export const fetch = rawHandler<{ readonly replicas: { readonly fetching: Fetching } }>(Fetch, 'alone', ({ replicas }, request) =>
-  replicas.fetching.handle(request),
+export const fetch = rawHandler<{ readonly replicas: { readonly fetching: Fetching } }>(
+  Fetch,
+  'alone',
+  ({ replicas }, request) => replicas.fetching.handle(request),
 )

@@ -1,8 +1,8 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { ListOffsets, type ListOffsetsRequest } from '#protocol/messages/list-offsets.js'
-import { findOffset, type FoundOffset } from '../replication/offset-lookup.js'
-import { errorCodeOf } from '../replication/replication-error.js'
+import { type FoundOffset, findOffset } from '../replication/offset-lookup.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
+import { errorCodeOf } from '../replication/replication-error.js'
 import { handler } from './handler.js'
 
 const CONSUMER = -1

@@ -1,7 +1,7 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { OffsetForLeaderEpoch } from '#protocol/messages/offset-for-leader-epoch.js'
-import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
+import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import { handler } from './handler.js'
 
 /**

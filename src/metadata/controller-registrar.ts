@@ -12,7 +12,8 @@ export interface ControllerRegistrarParts {
   readonly controllerId: number
   /** A fresh one for each process. */
   readonly incarnationId: string
-  readonly listeners: ControllerRegistrationRequest['listeners']
+  /** Known when they are open. */
+  readonly listeners: () => ControllerRegistrationRequest['listeners']
   /** Sends to the active controller; rejects with ApiError when there is no answer. */
   readonly register: (request: ControllerRegistrationRequest) => Promise<ControllerRegistrationResponse>
   readonly clock: Clock
@@ -74,7 +75,13 @@ export class ControllerRegistrar implements MetadataSubscriber {
     const { controllerId, incarnationId, listeners, register, logger } = this.#parts
     try {
       const features = registrationFeatures(image)
-      const request = { controllerId, incarnationId, zkMigrationReady: false, listeners, features: [...features] }
+      const request = {
+        controllerId,
+        incarnationId,
+        zkMigrationReady: false,
+        listeners: listeners(),
+        features: [...features],
+      }
       const { errorCode } = await register(request)
       return errorCode === 0
     } catch (error) {

@@ -69,13 +69,7 @@ class DelayedPartition implements OffsetWaiter {
   readonly #needsAll: boolean
   #isDone = false
 
-  constructor(
-    produce: DelayedProduce,
-    partition: Partition,
-    endOffset: number,
-    errorAt: number,
-    needsAll: boolean,
-  ) {
+  constructor(produce: DelayedProduce, partition: Partition, endOffset: number, errorAt: number, needsAll: boolean) {
     this.#produce = produce
     this.#partition = partition
     this.endOffset = endOffset

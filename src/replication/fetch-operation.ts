@@ -3,8 +3,8 @@ import type { Channel, Reply } from '../handlers/raw-handler.js'
 import type { Parkable } from '../runtime/parked.js'
 import type { Millis } from '../runtime/ports.js'
 import type { FetchPartition } from './fetch-partition.js'
-import type { FetchContext } from './fetch-session.js'
 import { readBound } from './fetch-reading.js'
+import type { FetchContext } from './fetch-session.js'
 import type { Fetching } from './fetching.js'
 
 /** How a fetch reads. */

@@ -83,7 +83,10 @@ function compareHistories(asked: FetchPartition, partition: Partition): void {
   const log = partition.knowingLog
   const end = log.endOffsetOf(asked.lastFetchedEpoch)
   if (end.epoch === -1 || end.endOffset === -1 || asked.fetchOffset < log.logStartOffset) {
-    throw apiError('OFFSET_OUT_OF_RANGE', `the end of epoch ${asked.lastFetchedEpoch} of ${partition.name} is not known`)
+    throw apiError(
+      'OFFSET_OUT_OF_RANGE',
+      `the end of epoch ${asked.lastFetchedEpoch} of ${partition.name} is not known`,
+    )
   }
   if (end.epoch < asked.lastFetchedEpoch || end.endOffset < asked.fetchOffset) {
     asked.divergingEpoch = end.epoch

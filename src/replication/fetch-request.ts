@@ -158,6 +158,7 @@ function readTaggedFields(reader: Reader, read: (tag: number, size: number) => v
     previous = tag
     const at = reader.position
     read(tag, size)
-    if (reader.position !== at + size) throw new ProtocolError(`tag ${tag} does not have the ${size} bytes it announces`)
+    if (reader.position !== at + size)
+      throw new ProtocolError(`tag ${tag} does not have the ${size} bytes it announces`)
   }
 }

@@ -1,6 +1,6 @@
-import type { Millis, Random } from '../runtime/ports.js'
-import { ZERO_UUID } from '#protocol/schema.js'
 import { ErrorCode } from '#protocol/errors.js'
+import { ZERO_UUID } from '#protocol/schema.js'
+import type { Millis, Random } from '../runtime/ports.js'
 import type { FetchPartition } from './fetch-partition.js'
 import type { FetchRequestData, ForgottenPartition } from './fetch-request.js'
 
@@ -34,8 +34,18 @@ export type FetchContext =
   /** No session is wanted, or the one there was is over. */
   | { readonly kind: 'sessionless'; readonly partitions: readonly FetchPartition[] }
   /** All partitions are named, and a session is asked for. */
-  | { readonly kind: 'full'; readonly partitions: readonly FetchPartition[]; readonly usesTopicIds: boolean; readonly isFollower: boolean }
-  | { readonly kind: 'incremental'; readonly partitions: IterableIterator<FetchPartition>; readonly session: FetchSession; readonly epoch: number }
+  | {
+      readonly kind: 'full'
+      readonly partitions: readonly FetchPartition[]
+      readonly usesTopicIds: boolean
+      readonly isFollower: boolean
+    }
+  | {
+      readonly kind: 'incremental'
+      readonly partitions: IterableIterator<FetchPartition>
+      readonly session: FetchSession
+      readonly epoch: number
+    }
   | { readonly kind: 'error'; readonly errorCode: number }
 
 /** The key of a partition in its session: by topic id if the request has ids, by name otherwise. */
@@ -82,8 +92,10 @@ export class FetchSessions {
   #proceed(request: FetchRequestData, usesTopicIds: boolean, now: Millis): FetchContext {
     const session = this.#byId.get(request.sessionId)
     if (session === undefined) return { kind: 'error', errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }
-    if (session.epoch !== request.sessionEpoch) return { kind: 'error', errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH }
-    if (session.usesTopicIds !== usesTopicIds) return { kind: 'error', errorCode: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR }
+    if (session.epoch !== request.sessionEpoch)
+      return { kind: 'error', errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH }
+    if (session.usesTopicIds !== usesTopicIds)
+      return { kind: 'error', errorCode: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR }
     this.#update(session, request)
     if (session.partitions.size === 0) {
       this.#remove(session)

@@ -191,7 +191,8 @@ export class Fetching {
     let bytes = 0
     for (const asked of partitions) {
       const partition = asked.topic?.hosted[asked.index]
-      if (partition === undefined || partition.isOffline || readBound(partition, parameters) <= asked.fetchOffset) continue
+      if (partition === undefined || partition.isOffline || readBound(partition, parameters) <= asked.fetchOffset)
+        continue
       locateRecords(asked, partition, parameters, asked.maxBytes, true, this.#onUnexpected)
       bytes += Math.min(asked.bytes, asked.maxBytes)
     }
@@ -283,6 +284,7 @@ function readPiece({ partition, from, length, target, at }: RecordPiece): void {
 async function readPiecesAsync(pieces: readonly RecordPiece[]): Promise<void> {
   for (const { partition, from, length, target, at } of pieces) {
     const read = await partition.log!.readIntoAsync(partOf(partition.location!, from, length), target, at)
-    if (read !== length) throw new LogError('KAFKA_STORAGE_ERROR', `${length} bytes were to be read, there were ${read}`)
+    if (read !== length)
+      throw new LogError('KAFKA_STORAGE_ERROR', `${length} bytes were to be read, there were ${read}`)
   }
 }

@@ -23,7 +23,8 @@ export class OffsetWaiters {
   /** Everything before `offset` is reached. */
   advance(offset: number): void {
     const waiters = this.#waiters
-    while (this.#first < waiters.length && waiters[this.#first]!.endOffset <= offset) waiters[this.#first++]!.onReached()
+    while (this.#first < waiters.length && waiters[this.#first]!.endOffset <= offset)
+      waiters[this.#first++]!.onReached()
     if (this.#first === waiters.length) {
       waiters.length = 0
       this.#first = 0

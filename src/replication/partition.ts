@@ -382,7 +382,10 @@ export class Partition {
   deleteRecords(offset: number): number {
     this.requireLeader(-1)
     if (!this.config.cleanupPolicy.delete) {
-      throw apiError('POLICY_VIOLATION', `Records of partition ${this.name} can not be deleted due to the configured policy`)
+      throw apiError(
+        'POLICY_VIOLATION',
+        `Records of partition ${this.name} can not be deleted due to the configured policy`,
+      )
     }
     const to = offset === -1 ? this.highWatermark : offset
     if (to < 0 || to > this.highWatermark) {

@@ -272,5 +272,8 @@ const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
 
 function isAdminClient(raw: RawRequest): boolean {
   const { clientIdBytes, clientIdAt, buffer } = raw
-  return clientIdBytes === ADMIN_CLIENT.length && buffer.compare(ADMIN_CLIENT, 0, clientIdBytes, clientIdAt, clientIdAt + clientIdBytes) === 0
+  return (
+    clientIdBytes === ADMIN_CLIENT.length &&
+    buffer.compare(ADMIN_CLIENT, 0, clientIdBytes, clientIdAt, clientIdAt + clientIdBytes) === 0
+  )
 }

@@ -61,7 +61,10 @@ function* removeOldSegments(replicas: ReplicaManager, logger: Logger): Generator
     if (removed.length > 0) {
       const bytes = removed.reduce((sum, segment) => sum + segment.bytes, 0)
       const { logStartOffset } = partition.log
-      logger.debug({ partition: partition.name, segments: removed.length, bytes, logStartOffset }, 'removed old segments')
+      logger.debug(
+        { partition: partition.name, segments: removed.length, bytes, logStartOffset },
+        'removed old segments',
+      )
     }
     yield
   }

@@ -22,8 +22,8 @@ import { Partition, type PartitionHost } from './partition.js'
 import type { PartitionConfig } from './partition-config.js'
 import type { LeaderHint } from './produce-reply.js'
 import { Producing, type TransactionVerifier } from './producing.js'
-import { apiError } from './replication-error.js'
 import { addChores } from './replica-chores.js'
+import { apiError } from './replication-error.js'
 import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
 
 /** Options of the broker that act here; getters, because some are dynamic. */
@@ -209,7 +209,10 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
         const topic = image.topics.byName(log.topic)
         const partition = topic?.partitions[log.partition]
         if (topic?.id === log.topicId && partition?.replicas.includes(this.nodeId) === true) continue
-        this.#options.logger.warn({ folder: log.directoryPath }, 'a partition that the metadata does not place here was set aside')
+        this.#options.logger.warn(
+          { folder: log.directoryPath },
+          'a partition that the metadata does not place here was set aside',
+        )
         this.#guard(() => directory.markStray(log, this.wallTime()))
       }
     }
@@ -267,7 +270,13 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     try {
       const directory = this.#directoryFor(topic, index, assigned)
       if (directory === null) return null
-      const log = directory.create({ topic: topic.name, partition: index, topicId: topic.id, config, nowMs: this.wallTime() })
+      const log = directory.create({
+        topic: topic.name,
+        partition: index,
+        topicId: topic.id,
+        config,
+        nowMs: this.wallTime(),
+      })
       if (log.config !== config) log.updateConfig(config)
       const highWatermark = directory.checkpointedHighWatermarks.get(`${topic.name}-${index}`) ?? 0
       const partition = new Partition(this, topic, index, { log, directory, highWatermark }, config)

@@ -6,7 +6,8 @@ import { LogError } from '#storage/log-error.js'
 export function errorCodeOf(error: unknown): ErrorCode {
   if (error instanceof ApiError) return error.code
   if (error instanceof InvalidRecordError) return ErrorCode[error.kind]
-  if (error instanceof LogError) return (ErrorCode as Record<string, ErrorCode>)[error.code] ?? ErrorCode.UNKNOWN_SERVER_ERROR
+  if (error instanceof LogError)
+    return (ErrorCode as Record<string, ErrorCode>)[error.code] ?? ErrorCode.UNKNOWN_SERVER_ERROR
   return ErrorCode.UNKNOWN_SERVER_ERROR
 }
 

@@ -1,9 +1,9 @@
 import type { ListenerKind } from '#protocol/schema.js'
 import type { RequestOrder } from '../handlers/raw-handler.js'
-import type { Connection, ConnectionHandler, Millis } from '../runtime/ports.js'
-import type { Turn } from '../runtime/turn.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
+import type { Connection, ConnectionHandler, Millis } from '../runtime/ports.js'
+import type { Turn } from '../runtime/turn.js'
 import { ReplyQueue } from './reply-queue.js'
 
 /** What one connection may hold. Sizes in bytes. */
@@ -25,6 +25,8 @@ export interface ConnectionHost {
   readonly budget: MemoryBudget
   readonly turn: Turn
   readonly frames: FrameHandler
+  /** A small buffer for reads, used by all. */
+  readonly peekBuffer: Buffer
   /** The time, as of the last tick of a coarse clock. */
   readonly coarseNow: Millis
   /** The connection has answers to send: call `sendReplies` in the stage 'reply'. */
@@ -52,8 +54,16 @@ const FIRST_BYTES = 65536
 const GROWTH = 4
 /** When this much of a frame is missing, the next reads go straight into its buffer. */
 const DIRECT_BYTES_MIN = 32768
+/** After a frame of this size, little is read of the next one before it has a buffer: what is read has to be copied. */
+const LARGE_FRAME_BYTES = 262144
+const PEEK_BYTES = 8192
 
 const NO_BYTES = Buffer.alloc(0)
+
+/** The buffer that a host has as `peekBuffer`. */
+export function newPeekBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(PEEK_BYTES)
+}
 
 /**
  * One client's connection: cuts the stream of bytes into requests, starts them in order, sends their answers in order.
@@ -90,6 +100,7 @@ export class ServerConnection implements ConnectionHandler {
   #direct: Buffer | null = null
   /** The largest frame that came whole: buffers up to this are made at once. */
   #trustedBytes = FIRST_BYTES
+  #lastFrameBytes = 0
 
   /** What was read and may not be begun yet. */
   #held: Buffer = NO_BYTES
@@ -146,8 +157,10 @@ export class ServerConnection implements ConnectionHandler {
 
   nextBuffer(): Buffer | null {
     const frame = this.#frame
-    if (frame === null || this.#paused) return (this.#direct = null)
-    if (this.#frameSize - this.#filled < DIRECT_BYTES_MIN) return (this.#direct = null)
+    this.#direct = null
+    if (this.#paused) return null
+    if (frame === null) return this.#lastFrameBytes >= LARGE_FRAME_BYTES ? this.#host.peekBuffer : null
+    if (this.#frameSize - this.#filled < DIRECT_BYTES_MIN) return null
     this.#direct = frame.subarray(this.#filled, Math.min(frame.length, this.#frameSize))
     return this.#direct
   }
@@ -213,6 +226,7 @@ export class ServerConnection implements ConnectionHandler {
       if (this.#frame === null && end - at >= size) {
         if (!this.#mayStart(buffer, at, size)) return this.#hold(buffer, at, end)
         this.#frameSize = -1
+        this.#lastFrameBytes = size
         this.#host.frames.onFrame(this, buffer, at, at + size)
         at += size
       } else if (this.#frame !== null && this.#filled === size) {
@@ -285,6 +299,7 @@ export class ServerConnection implements ConnectionHandler {
     this.#frame = null
     this.#filled = 0
     this.#frameSize = -1
+    this.#lastFrameBytes = size
     this.#host.frames.onFrame(this, frame, 0, size)
     this.#host.releaseAfterWrites(frame)
   }

@@ -1,5 +1,5 @@
 import { requestCodec, responseCodec } from '#protocol/codec.js'
-import { ApiError, ErrorCode } from '#protocol/errors.js'
+import { ApiError, ErrorCode, errorName } from '#protocol/errors.js'
 import { ProtocolError } from '#protocol/protocol-error.js'
 import { Reader } from '#protocol/reader.js'
 import type { ListenerKind } from '#protocol/schema.js'
@@ -18,7 +18,7 @@ const PRODUCE_KEY = 0
 const API_VERSIONS_KEY = 18
 
 /** Array elements that one request may have in all: each becomes an object, and most a piece of the answer. */
-const ELEMENTS_MAX = 1_000_000
+const ELEMENTS_MAX = 500_000
 
 /** A frame of this many bytes or more is accounted for while it is decoded, at so many bytes of memory for each of its own. */
 const LARGE_FRAME_BYTES = 262144
@@ -231,7 +231,11 @@ export class Dispatcher<Services> implements FrameHandler {
   /** The response that says that the whole request failed. */
   #failure(entry: Entry<Services>, request: Facts, body: unknown, error: unknown): object {
     entry.counters.errors++
-    if (error instanceof ApiError) return errorResponse(entry.api, request.apiVersion, body, error.code, error.message)
+    if (error instanceof ApiError) {
+      // An error that says no more than its name has no message on the wire, as in Kafka.
+      const message = error.message === errorName(error.code) ? null : error.message
+      return errorResponse(entry.api, request.apiVersion, body, error.code, message)
+    }
     this.#logFailure(entry, request, error)
     return errorResponse(entry.api, request.apiVersion, body, ErrorCode.UNKNOWN_SERVER_ERROR, null)
   }

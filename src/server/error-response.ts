@@ -119,7 +119,8 @@ const SHAPES: Readonly<Record<number, Shape>> = {
   28: committed,
   // OffsetFetch: at each partition, at the top, at each group
   9: (q, { code, version }) => {
-    if (version >= 8) return { groups: q.groups.map((g: Items) => ({ groupId: g.groupId, topics: [], errorCode: code })) }
+    if (version >= 8)
+      return { groups: q.groups.map((g: Items) => ({ groupId: g.groupId, topics: [], errorCode: code })) }
     if (version >= 2) return { errorCode: code, topics: [] }
     return {
       topics: q.topics.map((t: Items) => ({

@@ -1,7 +1,7 @@
 import type { Replies, Reply, RequestOrder } from '../handlers/raw-handler.js'
-import type { Connection } from '../runtime/ports.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
+import type { Connection } from '../runtime/ports.js'
 
 const NO_BYTES = Buffer.alloc(0)
 const NO_CHUNKS: readonly Uint8Array[] = []
@@ -279,7 +279,13 @@ class Slot implements Reply {
   readonly #observer: ReplyObserver | null
   readonly #startedAt: number
 
-  constructor(queue: ReplyQueue, order: RequestOrder, keptBytes: number, observer: ReplyObserver | null, startedAt: number) {
+  constructor(
+    queue: ReplyQueue,
+    order: RequestOrder,
+    keptBytes: number,
+    observer: ReplyObserver | null,
+    startedAt: number,
+  ) {
     this.#queue = queue
     this.order = order
     this.keptBytes = keptBytes

@@ -1,9 +1,15 @@
 import type { ListenerKind } from '#protocol/schema.js'
+import type { BufferPool } from '../runtime/buffer-pool.js'
+import type { MemoryBudget } from '../runtime/memory-budget.js'
 import type { Clock, Connection, Listener, Logger, Millis, Network, Timer } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
-import type { BufferPool } from '../runtime/buffer-pool.js'
-import { type ConnectionHost, type ConnectionLimits, type FrameHandler, ServerConnection } from './connection.js'
-import type { MemoryBudget } from '../runtime/memory-budget.js'
+import {
+  type ConnectionHost,
+  type ConnectionLimits,
+  type FrameHandler,
+  newPeekBuffer,
+  ServerConnection,
+} from './connection.js'
 import { RateLimitedLog } from './rate-limited-log.js'
 
 export interface ServerLimits extends ConnectionLimits {
@@ -73,6 +79,7 @@ export class Server implements ConnectionHost {
   readonly budget: MemoryBudget
   readonly turn: Turn
   readonly frames: FrameHandler
+  readonly peekBuffer = newPeekBuffer()
   coarseNow: Millis = 0
   readonly counters: ConnectionCounters = {
     open: 0,
@@ -243,7 +250,10 @@ export class Server implements ConnectionHost {
 
   onRefused(connection: ServerConnection, why: string): void {
     this.counters.closedBad++
-    this.#refusals.info({ client: connection.clientAddress, listener: connection.listenerName }, `closed a connection: ${why}`)
+    this.#refusals.info(
+      { client: connection.clientAddress, listener: connection.listenerName },
+      `closed a connection: ${why}`,
+    )
   }
 
   onClosed(connection: ServerConnection, error: Error | null): void {

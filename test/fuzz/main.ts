@@ -26,8 +26,9 @@ const framesWanted = Number(options.frames)
 const random = new SeededRandom(Number(options.seed))
 const residentMibMax = Number(options['resident-mib-max'])
 
-const FRAMES_A_WRITE = 16
-const FRAMES_A_CONNECTION_MAX = 400
+/** Few, since the broker reads no further behind a frame that ends the connection. */
+const FRAMES_A_WRITE = 4
+const FRAMES_A_CONNECTION_MAX = 24
 const VECTOR_BYTES_MAX = 4096
 /** Requests that would, if they are understood, end what is tested. */
 const LEFT_OUT = new Set(['UnregisterBrokerRequest', 'DeleteTopicsRequest', 'UpdateFeaturesRequest'])
@@ -52,8 +53,11 @@ function attack(port: number): Promise<void> {
     let mine = 0
     connections++
     socket.on('error', () => {})
-    socket.once('end', () => closedByBroker++)
-    socket.once('close', () => resolve())
+    let isOurs = false
+    socket.once('close', () => {
+      if (!isOurs) closedByBroker++
+      resolve()
+    })
     if (random.below(10) > 0) socket.resume()
     const more = (): void => {
       while (!socket.destroyed && mine < share && sent < framesWanted) {
@@ -65,10 +69,15 @@ function attack(port: number): Promise<void> {
           return
         }
       }
-      if (random.below(2) === 0) socket.destroy()
+      if (socket.destroyed) return
+      isOurs = true
+      if (random.below(10) === 0) socket.destroy()
       else socket.end(() => socket.destroy())
     }
-    socket.setTimeout(300, () => socket.destroy())
+    socket.setTimeout(300, () => {
+      isOurs = true
+      socket.destroy()
+    })
     socket.once('connect', more)
   })
 }

@@ -62,7 +62,11 @@ export class VirtualClock implements Clock {
       let next: Waiting | null = null
       for (const timer of this.#timers) {
         if (timer.deadline > until) continue
-        if (next === null || timer.deadline < next.deadline || (timer.deadline === next.deadline && timer.order < next.order)) {
+        if (
+          next === null ||
+          timer.deadline < next.deadline ||
+          (timer.deadline === next.deadline && timer.order < next.order)
+        ) {
           next = timer
         }
       }

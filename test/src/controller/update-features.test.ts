@@ -116,7 +116,8 @@ test('eligible leader replicas need metadata.version 23, set before or with them
   const controller = ready({ metadataVersion: 22 })
   assert.equal(
     run(controller, [update]).response.response.errorMessage,
-    `${prefix}Invalid update version 1 for feature eligible.leader.replicas.version. eligible.leader.replicas.version ` +
+    `${prefix}Invalid update version 1 for feature eligible.leader.replicas.version. ` +
+      'eligible.leader.replicas.version ' +
       'could not be set to 1 because it depends on metadata.version level 23',
   )
   assert.equal(run(controller, [update, ['metadata.version', 23, UPGRADE]]).response.response.errorCode, 0)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { errorName } from '#protocol/errors.js'
 import { decodeResponse } from '#protocol/frame.js'
 import { ApiVersions } from '#protocol/messages/api-versions.js'
-import { errorName } from '#protocol/errors.js'
 import { replicaSetting } from './replica-support.js'
 
 const CLIENT = { clientSoftwareName: 'a-client', clientSoftwareVersion: '1.0' }
@@ -15,13 +15,18 @@ test('every version is answered with what is served, behind a header without tag
     const { response } = decodeResponse(ApiVersions, version, client.receiveFrame()!)
     assert.equal(response.errorCode, 0)
     assert.deepEqual(response.apiKeys[0], { apiKey: 0, minVersion: 0, maxVersion: 13 })
-    assert.deepEqual(response.apiKeys.find(({ apiKey }) => apiKey === 1), { apiKey: 1, minVersion: 4, maxVersion: 18 })
+    assert.deepEqual(
+      response.apiKeys.find(({ apiKey }) => apiKey === 1),
+      { apiKey: 1, minVersion: 4, maxVersion: 18 },
+    )
     if (version < 3) continue
     assert.deepEqual(
       response.supportedFeatures.map(({ name }) => name),
       version >= 4 ? ['metadata.version', 'group.version'] : ['metadata.version'],
     )
-    assert.deepEqual(response.finalizedFeatures, [{ name: 'metadata.version', minVersionLevel: 29, maxVersionLevel: 29 }])
+    assert.deepEqual(response.finalizedFeatures, [
+      { name: 'metadata.version', minVersionLevel: 29, maxVersionLevel: 29 },
+    ])
     assert.ok(response.finalizedFeaturesEpoch >= 0)
   }
 })
@@ -29,7 +34,10 @@ test('every version is answered with what is served, behind a header without tag
 test('names of client software that are none are refused', async () => {
   const { dial } = await replicaSetting()
   for (const bad of ['', '-x', 'x-', 'a b', 'ä', 'a\n']) {
-    for (const request of [{ ...CLIENT, clientSoftwareName: bad }, { ...CLIENT, clientSoftwareVersion: bad }]) {
+    for (const request of [
+      { ...CLIENT, clientSoftwareName: bad },
+      { ...CLIENT, clientSoftwareVersion: bad },
+    ]) {
       const response = dial().ask(ApiVersions, 3, request)
       assert.equal(errorName(response.errorCode), 'INVALID_REQUEST', JSON.stringify(bad))
       assert.deepEqual(response.apiKeys, [])

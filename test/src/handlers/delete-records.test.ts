@@ -48,7 +48,10 @@ test('with followers it waits for them, but not for ever', async () => {
   produceTo(client, batchOf(['a', 'b']), { topic: 'u', acks: 1 })
   const partition = broker.replicas.partitionOf('u', 0)
   const [first, second] = [dial(), dial()]
-  const request = (offset: number) => ({ timeoutMs: 1000, topics: [{ name: 'u', partitions: [{ partitionIndex: 0, offset }] }] })
+  const request = (offset: number) => ({
+    timeoutMs: 1000,
+    topics: [{ name: 'u', partitions: [{ partitionIndex: 0, offset }] }],
+  })
   first.send(DeleteRecords, 2, request(1))
   await clock.settle()
   assert.equal(first.receiveFrame(), null)

@@ -33,7 +33,10 @@ test('directories and what is in them, all or what is named, in every version', 
     ],
   })
   assert.equal(named.results.flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions)).length, 1)
-  assert.deepEqual(client.ask(DescribeLogDirs, 4, { topics: [] }).results.flatMap(({ topics }) => topics), [])
+  assert.deepEqual(
+    client.ask(DescribeLogDirs, 4, { topics: [] }).results.flatMap(({ topics }) => topics),
+    [],
+  )
 })
 
 test('an offline directory says so', async () => {

@@ -35,13 +35,15 @@ function fetchRequest(wanted: readonly Wanted[], options: FetchOptions = {}) {
     maxWaitMs: 0,
     minBytes: 1,
     ...rest,
-    topics: wanted.map(({ topic = 't', partition = 0, offset = 0, maxBytes = 100_000, epoch = -1, lastFetchedEpoch = -1 }) => ({
-      topic,
-      topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
-      partitions: [
-        { partition, fetchOffset: offset, partitionMaxBytes: maxBytes, currentLeaderEpoch: epoch, lastFetchedEpoch },
-      ],
-    })),
+    topics: wanted.map(
+      ({ topic = 't', partition = 0, offset = 0, maxBytes = 100_000, epoch = -1, lastFetchedEpoch = -1 }) => ({
+        topic,
+        topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
+        partitions: [
+          { partition, fetchOffset: offset, partitionMaxBytes: maxBytes, currentLeaderEpoch: epoch, lastFetchedEpoch },
+        ],
+      }),
+    ),
     forgottenTopicsData: [],
   }
 }
@@ -127,7 +129,10 @@ test('the answers at the edges are those of Kafka', async t => {
       assert.deepEqual(answer!.divergingEpoch, { epoch: 0, endOffset: 6 })
       assert.equal(answer!.highWatermark, 6)
     }
-    assert.deepEqual(fetchFrom(client, [{ lastFetchedEpoch: 0, offset: 3 }])[0]!.divergingEpoch, { epoch: -1, endOffset: -1 })
+    assert.deepEqual(fetchFrom(client, [{ lastFetchedEpoch: 0, offset: 3 }])[0]!.divergingEpoch, {
+      epoch: -1,
+      endOffset: -1,
+    })
   })
   await t.test('an isolation level that nobody knows fails the whole request', () => {
     const response = client.ask(Fetch, 12, fetchRequest([{}], { isolationLevel: 7 }))
@@ -138,13 +143,21 @@ test('the answers at the edges are those of Kafka', async t => {
     const answers = fetchFrom(client, [{ topic: 'nope' }, { partition: 0 }, { partition: 9 }, { partition: 1 }])
     assert.deepEqual(
       answers.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode]),
-      [[0, 0], [1, 0], [0, 3], [9, 3]],
+      [
+        [0, 0],
+        [1, 0],
+        [0, 3],
+        [9, 3],
+      ],
     )
     assert.deepEqual(answers[2]!.abortedTransactions, [])
   })
   await t.test('a reader of decided records gets the list of aborted transactions, empty here', () => {
     const answers = fetchFrom(client, [{}, { partition: 2 }], { isolationLevel: 1 })
-    assert.deepEqual(answers.map(({ abortedTransactions }) => abortedTransactions), [[], []])
+    assert.deepEqual(
+      answers.map(({ abortedTransactions }) => abortedTransactions),
+      [[], []],
+    )
     assert.deepEqual(batchesOf(answers[0]!.records), [3, 4, 6])
   })
 })
@@ -162,7 +175,11 @@ test('sizes: the first batch always comes whole, later partitions only if their 
   assert.deepEqual(lengths([{}, { partition: 1 }], { maxBytes: 1 }), [first, 0])
   assert.deepEqual(lengths([{}, { partition: 1 }], { maxBytes: all + other - 1 }), [all, 0])
   assert.deepEqual(lengths([{}, { partition: 1 }], { maxBytes: all + other }), [all, other])
-  assert.deepEqual(lengths([{ partition: 2 }, { partition: 1, maxBytes: 1 }]), [0, other], 'an empty one does not count')
+  assert.deepEqual(
+    lengths([{ partition: 2 }, { partition: 1, maxBytes: 1 }]),
+    [0, other],
+    'an empty one does not count',
+  )
 })
 
 test('of a partition that is named twice the last one counts', async () => {
@@ -181,7 +198,11 @@ test('an answer of many megabytes comes whole', async () => {
     sent.push(batch)
     produceTo(client, batch, { partition: i % 4 })
   }
-  const answers = fetchFrom(client, [0, 1, 2, 3].map(partition => ({ partition, maxBytes: 10_000_000 })), { maxBytes: 50_000_000 })
+  const answers = fetchFrom(
+    client,
+    [0, 1, 2, 3].map(partition => ({ partition, maxBytes: 10_000_000 })),
+    { maxBytes: 50_000_000 },
+  )
   answers.forEach(({ records, partitionIndex }) => {
     const expected = Buffer.concat(sent.filter((_, i) => i % 4 === partitionIndex))
     assert.equal(records.length, expected.length)
@@ -198,7 +219,10 @@ test('without enough to answer a fetch waits, is woken by the append, and is ans
   assert.equal(broker.replicas.parking.size, 1)
   produceTo(producer, batchOf(['new']), { partition: 1 })
   const answers = answersOf(consumer.receive(Fetch, 12))
-  assert.deepEqual(answers.map(({ records }) => batchesOf(records)), [[], [2]])
+  assert.deepEqual(
+    answers.map(({ records }) => batchesOf(records)),
+    [[], [2]],
+  )
   assert.equal(broker.replicas.parking.size, 0)
   await clock.advance(1000)
   assert.equal(consumer.receiveFrame(), null)
@@ -226,7 +250,10 @@ test('minBytes are waited for, over all partitions', async () => {
   assert.equal(consumer.receiveFrame(), null)
   produceTo(producer, batch)
   const answers = answersOf(consumer.receive(Fetch, 12))
-  assert.deepEqual(answers.map(({ records }) => records.length), [2 * batch.length, batch.length])
+  assert.deepEqual(
+    answers.map(({ records }) => records.length),
+    [2 * batch.length, batch.length],
+  )
 })
 
 test('an error, or a partition that nobody has beside nothing to read, does not wait', async () => {
@@ -309,7 +336,11 @@ test('a session over the wire: created, incremental, ended', async () => {
   }
   const { sessionId, named } = ask([{ offset: 6 }, { partition: 1 }, { partition: 2 }], 0, 0)
   assert.ok(sessionId > 0)
-  assert.deepEqual(named, [[0, false], [1, true], [2, false]])
+  assert.deepEqual(named, [
+    [0, false],
+    [1, true],
+    [2, false],
+  ])
   assert.deepEqual(ask([{ partition: 1, offset: 1 }], sessionId, 1).named, [])
   produceTo(client, batchOf(['new']))
   assert.deepEqual(ask([], sessionId, 2).named, [[0, true]])
@@ -324,7 +355,9 @@ test('a session names a topic that comes into being, and one that is made again'
   const { sessionId } = client.ask(Fetch, 12, fetchRequest([{ topic: 'later' }, { offset: 6 }], { sessionEpoch: 0 }))
   broker.createTopic('later', 1)
   const codes = (epoch: number): number[] =>
-    answersOf(client.ask(Fetch, 12, fetchRequest([], { sessionId, sessionEpoch: epoch }))).map(({ errorCode }) => errorCode)
+    answersOf(client.ask(Fetch, 12, fetchRequest([], { sessionId, sessionEpoch: epoch }))).map(
+      ({ errorCode }) => errorCode,
+    )
   assert.deepEqual(codes(1), [0])
   broker.deleteTopic('later')
   assert.deepEqual(codes(2), [3])

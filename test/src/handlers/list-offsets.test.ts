@@ -17,7 +17,9 @@ interface Wanted {
 }
 
 function batchAt(...times: number[]): Buffer {
-  return Buffer.from(buildBatch({ records: times.map(time => ({ timestamp: T + time, key: null, value: Buffer.from('v') })) }))
+  return Buffer.from(
+    buildBatch({ records: times.map(time => ({ timestamp: T + time, key: null, value: Buffer.from('v') })) }),
+  )
 }
 
 /** Partition 0 has records at these times, partition 1 none. */

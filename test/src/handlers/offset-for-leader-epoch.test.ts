@@ -13,7 +13,10 @@ test('the end of the largest epoch that is not above the one asked for, in every
   broker.changePartition('t', 0, { leader: 1 })
   broker.changePartition('t', 0, { leader: 1 })
   produceTo(client, batchOf(['c']))
-  const ask = (leaderEpoch: number, options: { partition?: number; current?: number; topic?: string; version?: number } = {}) => {
+  const ask = (
+    leaderEpoch: number,
+    options: { partition?: number; current?: number; topic?: string; version?: number } = {},
+  ) => {
     const { partition = 0, current = -1, topic = 't', version = 4 } = options
     const response = client.ask(OffsetForLeaderEpoch, version, {
       replicaId: -1,

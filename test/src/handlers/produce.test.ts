@@ -79,22 +79,77 @@ test('the answers are those of Kafka', async t => {
     ['null records', null, {}, 'INVALID_RECORD', -1],
     ['a batch that is cut', ok.subarray(0, ok.length - 3), {}, 'INVALID_RECORD', -1],
     ['two batches', Buffer.concat([ok, ok]), {}, 'INVALID_RECORD', -1],
-    ['an old format', changed(batch => { batch[16] = 1 }), {}, 'INVALID_RECORD', -1],
+    [
+      'an old format',
+      changed(batch => {
+        batch[16] = 1
+      }),
+      {},
+      'INVALID_RECORD',
+      -1,
+    ],
     ['a wrong checksum', Buffer.from(ok).fill(1, 70, 71), {}, 'CORRUPT_MESSAGE', -1],
     ['offsets of its own', batchOf(['a'], { baseOffset: 5 }), {}, 'INVALID_RECORD', 0],
     ['a batch larger than the topic takes', large, { topic: 'tiny' }, 'MESSAGE_TOO_LARGE', -1],
     ['a batch larger than a segment', large, { topic: 'small' }, 'RECORD_LIST_TOO_LARGE', -1],
     ['a control batch', batchOf(['a'], { isControl: true }), {}, 'INVALID_RECORD', 0],
-    ['zstd before its time', changed(batch => { batch[22] = 4 }), { version: 5 }, 'UNSUPPORTED_COMPRESSION_TYPE', -1],
-    ['a codec that nobody knows', changed(batch => { batch[22] = 6 }), {}, 'UNKNOWN_SERVER_ERROR', 0],
-    ['bytes that do not inflate', changed(batch => { batch[22] = 1 }), {}, 'UNKNOWN_SERVER_ERROR', 0],
-    ['a count that lies', changed(batch => { batch[60] = 3 }), {}, 'INVALID_RECORD', 0],
-    ['a count that lies twice', changed(batch => { batch[60] = 3; batch[26] = 2 }), {}, 'INVALID_RECORD', 0],
+    [
+      'zstd before its time',
+      changed(batch => {
+        batch[22] = 4
+      }),
+      { version: 5 },
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      -1,
+    ],
+    [
+      'a codec that nobody knows',
+      changed(batch => {
+        batch[22] = 6
+      }),
+      {},
+      'UNKNOWN_SERVER_ERROR',
+      0,
+    ],
+    [
+      'bytes that do not inflate',
+      changed(batch => {
+        batch[22] = 1
+      }),
+      {},
+      'UNKNOWN_SERVER_ERROR',
+      0,
+    ],
+    [
+      'a count that lies',
+      changed(batch => {
+        batch[60] = 3
+      }),
+      {},
+      'INVALID_RECORD',
+      0,
+    ],
+    [
+      'a count that lies twice',
+      changed(batch => {
+        batch[60] = 3
+        batch[26] = 2
+      }),
+      {},
+      'INVALID_RECORD',
+      0,
+    ],
     ["one of Kafka's own topics", ok, { topic: '__consumer_offsets' }, 'INVALID_TOPIC_EXCEPTION', -1],
     ['a partition of another broker', ok, { topic: 'elsewhere' }, 'NOT_LEADER_OR_FOLLOWER', -1],
     ['too few in sync', ok, { topic: 'min2of3' }, 'NOT_ENOUGH_REPLICAS', 0],
     ['transactional records without a transaction', transactional, {}, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', -1],
-    ['a sequence below 0', batchOf(['a'], { producerId: 3, producerEpoch: 0, baseSequence: -1 }), {}, 'INVALID_RECORD', 0],
+    [
+      'a sequence below 0',
+      batchOf(['a'], { producerId: 3, producerEpoch: 0, baseSequence: -1 }),
+      {},
+      'INVALID_RECORD',
+      0,
+    ],
   ]
   for (const [what, records, options, error, logStartOffset] of cases) {
     await t.test(`${what}: ${error}`, () => {
@@ -120,7 +175,10 @@ test('the answers are those of Kafka', async t => {
     const answer = produceTo(dial(), keyless, { topic: 'compacted' })
     assert.equal(errorName(answer.errorCode), 'INVALID_RECORD')
     assert.deepEqual(answer.recordErrors, [
-      { batchIndex: 0, batchIndexErrorMessage: 'Compacted topic cannot accept message without key in topic partition compacted-0' },
+      {
+        batchIndex: 0,
+        batchIndexErrorMessage: 'Compacted topic cannot accept message without key in topic partition compacted-0',
+      },
     ])
     assert.match(answer.errorMessage!, /^One or more records have been rejected due to 1 record errors in total/)
     assert.equal(answer.logStartOffset, 0)
@@ -132,7 +190,12 @@ test('the answers are those of Kafka', async t => {
     assert.equal(answer.recordErrors.length, 1)
   })
   await t.test('a format that nobody knows fails the whole request, with a message', () => {
-    const answer = produceTo(dial(), changed(batch => { batch[16] = 7 }))
+    const answer = produceTo(
+      dial(),
+      changed(batch => {
+        batch[16] = 7
+      }),
+    )
     assert.equal(errorName(answer.errorCode), 'CORRUPT_MESSAGE')
     assert.equal(answer.errorMessage, 'Invalid magic found in record: 7')
   })
@@ -163,7 +226,14 @@ test('an error of one partition leaves the others alone, and the answer has them
   const request = {
     ...produceRequest(null),
     topicData: [
-      { name: 't', partitionData: [{ index: 1, records: ok }, { index: 7, records: ok }, { index: 0, records: ok }] },
+      {
+        name: 't',
+        partitionData: [
+          { index: 1, records: ok },
+          { index: 7, records: ok },
+          { index: 0, records: ok },
+        ],
+      },
       { name: 'nope', partitionData: [{ index: 0, records: ok }] },
       { name: 'u', partitionData: [{ index: 0, records: Buffer.alloc(0) }] },
       { name: 'empty', partitionData: [] },
@@ -171,9 +241,19 @@ test('an error of one partition leaves the others alone, and the answer has them
   }
   const response = client.ask(Produce, 9, request)
   assert.deepEqual(
-    response.responses.map(({ name, partitionResponses }) => [name, partitionResponses.map(each => [each.index, each.errorCode])]),
+    response.responses.map(({ name, partitionResponses }) => [
+      name,
+      partitionResponses.map(each => [each.index, each.errorCode]),
+    ]),
     [
-      ['t', [[1, 0], [7, 3], [0, 0]]],
+      [
+        't',
+        [
+          [1, 0],
+          [7, 3],
+          [0, 0],
+        ],
+      ],
       ['nope', [[0, 3]]],
       ['u', [[0, 87]]],
       ['empty', []],
@@ -198,7 +278,10 @@ test('a batch that was sent before is answered with its first offset, and gaps a
   const { broker, client } = await replicaSetting()
   broker.createTopic('t', 1)
   const send = (baseSequence: number, producerEpoch = 0, producerId = 1000) => {
-    const { errorCode, baseOffset } = produceTo(client, batchOf(['a', 'b'], { producerId, producerEpoch, baseSequence }))
+    const { errorCode, baseOffset } = produceTo(
+      client,
+      batchOf(['a', 'b'], { producerId, producerEpoch, baseSequence }),
+    )
     return [errorName(errorCode), baseOffset]
   }
   produceTo(client, batchOf(['before']))
@@ -300,7 +383,10 @@ test('those that wait learn at once that this broker no longer leads, or that to
   second.send(Produce, 9, produceRequest(batchOf(['a']), { topic: 'u' }))
   broker.changePartition('t', 0, { leader: 2 })
   await clock.settle()
-  assert.equal(errorName(first.receive(Produce, 9).responses[0]!.partitionResponses[0]!.errorCode), 'NOT_LEADER_OR_FOLLOWER')
+  assert.equal(
+    errorName(first.receive(Produce, 9).responses[0]!.partitionResponses[0]!.errorCode),
+    'NOT_LEADER_OR_FOLLOWER',
+  )
   const partition = broker.replicas.partitionOf('u', 0)
   partition.leader!.onFollowerFetch(2, { fetchOffset: 1, logStartOffset: 0, brokerEpoch: 1 }, 1, clock.now())
   partition.advanceHighWatermark()

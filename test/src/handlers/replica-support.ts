@@ -48,7 +48,10 @@ export async function replicaSetting(options: BrokerSettingOptions = {}) {
 export type ReplicaSetting = Awaited<ReturnType<typeof replicaSetting>>
 
 /** A batch with these values, at one time. */
-export function batchOf(values: readonly string[], options: Partial<BatchOptions> & { readonly timestamp?: number } = {}): Buffer {
+export function batchOf(
+  values: readonly string[],
+  options: Partial<BatchOptions> & { readonly timestamp?: number } = {},
+): Buffer {
   const { timestamp = 1_700_000_000_000, ...rest } = options
   const records = values.map(value => ({ timestamp, key: Buffer.from('k'), value: Buffer.from(value) }))
   return Buffer.from(buildBatch({ records, ...rest }))

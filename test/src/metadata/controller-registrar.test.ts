@@ -14,7 +14,7 @@ function begin(metadataVersion = 33) {
   const registrar = new ControllerRegistrar({
     controllerId: 1,
     incarnationId: 'mine',
-    listeners: [{ name: 'CONTROLLER', host: 'h', port: 1, securityProtocol: 0 }],
+    listeners: () => [{ name: 'CONTROLLER', host: 'h', port: 1, securityProtocol: 0 }],
     register: async request => {
       sent.push(request)
       if (world.isRefused) throw new Error('no controller')

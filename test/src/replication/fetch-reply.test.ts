@@ -13,7 +13,12 @@ const OFFSETS = [0, 1, 4294967295, 4294967296, 9007199254740991, -1]
 function randomPartition(random: SeededRandom, version: number, bytesMax: number): FetchPartition {
   const names = ['a', 'b', 'naïve ☃', 'x'.repeat(249)]
   const ids = ['AAAAAAAAAAAAAAAAAAAACQ', 'AAAAAAAAAAAAAAAAAAAACg']
-  const each = new FetchPartition(random.pick(names), version >= 13 ? random.pick(ids) : ZERO_UUID, random.below(1000), undefined)
+  const each = new FetchPartition(
+    random.pick(names),
+    version >= 13 ? random.pick(ids) : ZERO_UUID,
+    random.below(1000),
+    undefined,
+  )
   each.errorCode = random.pick([0, 1, 74, -1])
   each.highWatermark = random.pick(OFFSETS)
   each.lastStableOffset = random.pick(OFFSETS)
@@ -31,7 +36,10 @@ function randomPartition(random: SeededRandom, version: number, bytesMax: number
   }
   if (random.below(4) === 0) {
     const leaderId = random.below(3)
-    const endpoint = leaderId === 0 ? null : { host: `host-${leaderId}.example`, port: 9092 + leaderId, rack: leaderId === 1 ? null : 'r' }
+    const endpoint =
+      leaderId === 0
+        ? null
+        : { host: `host-${leaderId}.example`, port: 9092 + leaderId, rack: leaderId === 1 ? null : 'r' }
     each.hint = { leaderId, leaderEpoch: random.below(100), endpoint }
   }
   return each
@@ -68,7 +76,12 @@ test('writes what the codec reads back, in every version, with records that span
     assert.equal(response.errorCode, version >= 7 ? head.errorCode : 0)
     assert.equal(response.sessionId, version >= 7 ? head.sessionId : 0)
     const answers = response.responses.flatMap(({ topic, topicId, partitions }) =>
-      partitions.map(partition => ({ topic, topicId, ...partition, records: Buffer.from(partition.records!).toString('hex') })),
+      partitions.map(partition => ({
+        topic,
+        topicId,
+        ...partition,
+        records: Buffer.from(partition.records!).toString('hex'),
+      })),
     )
     const expected = partitions.map(each => ({
       topic: version >= 13 ? '' : each.topicName,
@@ -82,7 +95,10 @@ test('writes what the codec reads back, in every version, with records that span
         each.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null,
       preferredReadReplica: -1,
       records: recordsOf(each).toString('hex'),
-      divergingEpoch: version >= 12 ? { epoch: each.divergingEpoch, endOffset: each.divergingEndOffset } : { epoch: -1, endOffset: -1 },
+      divergingEpoch:
+        version >= 12
+          ? { epoch: each.divergingEpoch, endOffset: each.divergingEndOffset }
+          : { epoch: -1, endOffset: -1 },
       currentLeader:
         version >= 16 && each.hint !== null
           ? { leaderId: each.hint.leaderId, leaderEpoch: each.hint.leaderEpoch }
@@ -102,11 +118,19 @@ test('writes what the codec reads back, in every version, with records that span
 
 test('only partitions of one topic that follow each other stand together', () => {
   const partitions = ['a', 'a', 'b', 'a'].map((name, i) => new FetchPartition(name, ZERO_UUID, i, undefined))
-  const reply = new FetchReply(new BufferPool(), { version: 12, correlationId: 1, errorCode: 0, sessionId: 0 }, partitions)
+  const reply = new FetchReply(
+    new BufferPool(),
+    { version: 12, correlationId: 1, errorCode: 0, sessionId: 0 },
+    partitions,
+  )
   const { response } = decodeResponse(Fetch, 12, Buffer.concat(reply.frames()).subarray(4))
   assert.deepEqual(
     response.responses.map(({ topic, partitions }) => [topic, partitions.length]),
-    [['a', 2], ['b', 1], ['a', 1]],
+    [
+      ['a', 2],
+      ['b', 1],
+      ['a', 1],
+    ],
   )
 })
 

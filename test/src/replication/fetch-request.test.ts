@@ -89,12 +89,29 @@ test('reads what the codec reads, in every version', () => {
       `version ${version}, seed ${seed}`,
     )
     assert.deepEqual(
-      partitions.map(each => [each.topicName, each.topicId, each.index, each.currentLeaderEpoch, each.fetchOffset,
-        each.lastFetchedEpoch, each.followerLogStartOffset, each.maxBytes, each.topic?.name]),
+      partitions.map(each => [
+        each.topicName,
+        each.topicId,
+        each.index,
+        each.currentLeaderEpoch,
+        each.fetchOffset,
+        each.lastFetchedEpoch,
+        each.followerLogStartOffset,
+        each.maxBytes,
+        each.topic?.name,
+      ]),
       decoded.topics.flatMap(({ topic, topicId, partitions }) =>
-        partitions.map(each => [nameOf(topic, topicId), topicId, each.partition, each.currentLeaderEpoch,
-          each.fetchOffset, each.lastFetchedEpoch, each.logStartOffset, each.partitionMaxBytes,
-          (byId ? topicId === KNOWN_ID : topic === 'known') ? 'known' : undefined]),
+        partitions.map(each => [
+          nameOf(topic, topicId),
+          topicId,
+          each.partition,
+          each.currentLeaderEpoch,
+          each.fetchOffset,
+          each.lastFetchedEpoch,
+          each.logStartOffset,
+          each.partitionMaxBytes,
+          (byId ? topicId === KNOWN_ID : topic === 'known') ? 'known' : undefined,
+        ]),
       ),
       `version ${version}, seed ${seed}`,
     )

@@ -50,8 +50,16 @@ function run(
   return { ...outcome, named: partitions.map(({ index }) => index), read, context }
 }
 
-const create = (sessions: FetchSessions, indexes: number[], options: { now?: number; replicaId?: number } = {}): number =>
-  run(sessions, { sessionEpoch: 0, replicaId: options.replicaId ?? -1, partitions: indexes.map(index => asked(index)) }, options).sessionId
+const create = (
+  sessions: FetchSessions,
+  indexes: number[],
+  options: { now?: number; replicaId?: number } = {},
+): number =>
+  run(
+    sessions,
+    { sessionEpoch: 0, replicaId: options.replicaId ?? -1, partitions: indexes.map(index => asked(index)) },
+    options,
+  ).sessionId
 
 test('no session is made for epoch -1, one is for epoch 0, and every partition is named', () => {
   const sessions = new FetchSessions(10, new SeededRandom(1))
@@ -71,10 +79,31 @@ test('in a session only what is news is named: records, other offsets, errors an
   const next = (result?: (partition: FetchPartition) => void): number[] =>
     run(sessions, { sessionId, sessionEpoch: ++epoch }, result === undefined ? {} : { result }).named
   assert.deepEqual(next(), [])
-  assert.deepEqual(next(each => { if (each.index === 1) each.bytes = 5 }), [1])
-  assert.deepEqual(next(each => { if (each.index === 2) each.highWatermark = 11 }), [2])
-  assert.deepEqual(next(each => { if (each.index === 2) each.highWatermark = 11 }), [])
-  assert.deepEqual(next(each => { if (each.index === 2) each.highWatermark = 11; if (each.index === 0) each.logStartOffset = 3 }), [0])
+  assert.deepEqual(
+    next(each => {
+      if (each.index === 1) each.bytes = 5
+    }),
+    [1],
+  )
+  assert.deepEqual(
+    next(each => {
+      if (each.index === 2) each.highWatermark = 11
+    }),
+    [2],
+  )
+  assert.deepEqual(
+    next(each => {
+      if (each.index === 2) each.highWatermark = 11
+    }),
+    [],
+  )
+  assert.deepEqual(
+    next(each => {
+      if (each.index === 2) each.highWatermark = 11
+      if (each.index === 0) each.logStartOffset = 3
+    }),
+    [0],
+  )
   const failing = (each: FetchPartition): void => {
     if (each.index === 2) each.highWatermark = 11
     if (each.index === 0) each.logStartOffset = 3
@@ -82,14 +111,39 @@ test('in a session only what is news is named: records, other offsets, errors an
   }
   assert.deepEqual(next(failing), [1])
   assert.deepEqual(next(failing), [1])
-  assert.deepEqual(next(each => { if (each.index === 2) each.highWatermark = 11; if (each.index === 0) each.logStartOffset = 3 }), [1])
-  assert.deepEqual(next(each => { failing(each); if (each.index === 1) each.clearResult(); if (each.index === 1) { each.highWatermark = 10; each.logStartOffset = 0; each.divergingEpoch = 4 } }), [1])
+  assert.deepEqual(
+    next(each => {
+      if (each.index === 2) each.highWatermark = 11
+      if (each.index === 0) each.logStartOffset = 3
+    }),
+    [1],
+  )
+  assert.deepEqual(
+    next(each => {
+      failing(each)
+      if (each.index === 1) each.clearResult()
+      if (each.index === 1) {
+        each.highWatermark = 10
+        each.logStartOffset = 0
+        each.divergingEpoch = 4
+      }
+    }),
+    [1],
+  )
 })
 
 test('partitions that had records go to the end of the line', () => {
   const sessions = new FetchSessions(10, new SeededRandom(1))
   const sessionId = create(sessions, [0, 1, 2])
-  run(sessions, { sessionId, sessionEpoch: 1 }, { result: each => { if (each.index === 0) each.bytes = 5 } })
+  run(
+    sessions,
+    { sessionId, sessionEpoch: 1 },
+    {
+      result: each => {
+        if (each.index === 0) each.bytes = 5
+      },
+    },
+  )
   assert.deepEqual(run(sessions, { sessionId, sessionEpoch: 2 }).read, [1, 2, 0])
 })
 
@@ -120,9 +174,15 @@ test('partitions are added, changed and forgotten', () => {
 test('unknown sessions, wrong epochs and a change between names and ids are errors for the whole request', () => {
   const sessions = new FetchSessions(10, new SeededRandom(1))
   const sessionId = create(sessions, [0])
-  assert.equal(run(sessions, { sessionId: sessionId + 1, sessionEpoch: 1 }).errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
+  assert.equal(
+    run(sessions, { sessionId: sessionId + 1, sessionEpoch: 1 }).errorCode,
+    ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+  )
   assert.equal(run(sessions, { sessionId, sessionEpoch: 2 }).errorCode, ErrorCode.INVALID_FETCH_SESSION_EPOCH)
-  assert.equal(run(sessions, { sessionId, sessionEpoch: 1 }, { byId: true }).errorCode, ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR)
+  assert.equal(
+    run(sessions, { sessionId, sessionEpoch: 1 }, { byId: true }).errorCode,
+    ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+  )
   assert.equal(run(sessions, { sessionId, sessionEpoch: 1 }).errorCode, 0)
   assert.equal(run(sessions, { sessionId, sessionEpoch: 1 }).errorCode, ErrorCode.INVALID_FETCH_SESSION_EPOCH)
 })
@@ -173,10 +233,20 @@ test('a larger newcomer takes the place of a smaller session that is old, a foll
 test('of a partition that is named twice the last one counts, in the place of the first', () => {
   for (const others of [0, 20]) {
     const rest = Array.from({ length: others }, (_, i) => asked(100 + i))
-    const kept = withoutRepeats([asked(1, { offset: 1 }), asked(2), asked(1, { offset: 9 }), asked(1, { topic: 'u' }), ...rest])
+    const kept = withoutRepeats([
+      asked(1, { offset: 1 }),
+      asked(2),
+      asked(1, { offset: 9 }),
+      asked(1, { topic: 'u' }),
+      ...rest,
+    ])
     assert.deepEqual(
       kept.slice(0, 3).map(({ index, topicName, fetchOffset }) => [index, topicName, fetchOffset]),
-      [[1, 't', 9], [2, 't', 0], [1, 'u', 0]],
+      [
+        [1, 't', 9],
+        [2, 't', 0],
+        [1, 'u', 0],
+      ],
     )
     assert.equal(kept.length, 3 + others)
   }

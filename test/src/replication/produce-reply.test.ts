@@ -30,7 +30,10 @@ function randomCase(random: SeededRandom, version: number) {
   for (let i = 0; i < request.partitionCount; i++) {
     results.add(random.pick([0, 3, 87, -1]), random.pick(OFFSETS), random.pick(OFFSETS), random.pick(OFFSETS))
     if (random.below(3) === 0) {
-      const recordErrors = Array.from({ length: random.below(3) }, (_, batchIndex) => ({ batchIndex, message: `no ☃ ${batchIndex}` }))
+      const recordErrors = Array.from({ length: random.below(3) }, (_, batchIndex) => ({
+        batchIndex,
+        message: `no ☃ ${batchIndex}`,
+      }))
       results.details[i] = { recordErrors, message: random.pick([null, 'why', 'x'.repeat(5000)]) }
     }
     if (random.below(3) === 0) {
@@ -78,10 +81,15 @@ test('writes what the codec reads back, in every version, within the bytes that 
         }
       }),
     }))
-    for (const { partitionResponses } of expected) for (const each of partitionResponses) delete (each as { i?: number }).i
+    for (const { partitionResponses } of expected)
+      for (const each of partitionResponses) delete (each as { i?: number }).i
     assert.deepEqual(response.responses, expected, `version ${version}, seed ${seed}`)
     const named = version >= 10 && results.hints.slice(0, results.count).some(hint => hint?.leaderId === 0)
-    assert.deepEqual(response.nodeEndpoints, named ? [{ nodeId: 0, ...leader }] : [], `version ${version}, seed ${seed}`)
+    assert.deepEqual(
+      response.nodeEndpoints,
+      named ? [{ nodeId: 0, ...leader }] : [],
+      `version ${version}, seed ${seed}`,
+    )
   }
 })
 

@@ -79,7 +79,11 @@ test('random parking and leaving agrees with a sorted list', async () => {
   const told: Parkable[] = []
   for (let step = 0; step < 300; step++) {
     if (random.below(3) > 0 || parked.size === 0) {
-      const one: Parkable = { deadline: clock.now() + 1 + random.below(50), parkedAt: -1, onDeadline: () => told.push(one) }
+      const one: Parkable = {
+        deadline: clock.now() + 1 + random.below(50),
+        parkedAt: -1,
+        onDeadline: () => told.push(one),
+      }
       parked.add(one)
       place.park(one)
     } else {

@@ -44,7 +44,13 @@ test('what is served is what is advertised, but Produce only from 3', () => {
 })
 
 test('a request with bytes in it is known by its schema', () => {
-  const joinGroup = handler(JoinGroup, () => ({ errorCode: 0, protocolName: null, leader: '', memberId: '', members: [] }))
+  const joinGroup = handler(JoinGroup, () => ({
+    errorCode: 0,
+    protocolName: null,
+    leader: '',
+    memberId: '',
+    members: [],
+  }))
   const served = servedApis<never>([joinGroup, ...table] as never, 'broker', false)
   assert.equal(served[11]!.hasByteFields, true)
   assert.equal(served[12]!.hasByteFields, false)

@@ -416,7 +416,9 @@ test('random requests, pieces, answers and slow peers: each gets its own answers
   })
   const lefts = clients.map(({ sent }) => sent)
   const hasLeft = (): boolean =>
-    lefts.some(left => left.length > 0) || frames.replies.size > 0 || clients.some(({ transport }) => transport.isPaused)
+    lefts.some(left => left.length > 0) ||
+    frames.replies.size > 0 ||
+    clients.some(({ transport }) => transport.isPaused)
   for (let step = 0; hasLeft(); step++) {
     assert.ok(step < 20_000, `does not come to an end, seed ${seed}`)
     const i = random.below(clients.length)

@@ -5,12 +5,12 @@ import { ApiVersions } from '#protocol/messages/api-versions.js'
 import { Heartbeat } from '#protocol/messages/heartbeat.js'
 import { SyncGroup } from '#protocol/messages/sync-group.js'
 import { Vote } from '#protocol/messages/vote.js'
+import { ProtocolError } from '#protocol/protocol-error.js'
 import { handler, type RequestContext } from '#src/handlers/handler.js'
 import { rawHandler } from '#src/handlers/raw-handler.js'
 import { BufferPool } from '#src/runtime/buffer-pool.js'
 import { MemoryBudget } from '#src/runtime/memory-budget.js'
 import { Turn } from '#src/runtime/turn.js'
-import { ProtocolError } from '#protocol/protocol-error.js'
 import type { AnyHandler } from '#src/server/api-table.js'
 import { Dispatcher } from '#src/server/dispatcher.js'
 import { Server } from '#src/server/server.js'
@@ -29,7 +29,10 @@ interface Services {
 }
 
 const heartbeat = handler(Heartbeat, ({ answer }: Services, _request, context) => answer(context))
-const apiVersions = handler(ApiVersions, () => ({ errorCode: 0, apiKeys: [{ apiKey: 12, minVersion: 0, maxVersion: 4 }] }))
+const apiVersions = handler(ApiVersions, () => ({
+  errorCode: 0,
+  apiKeys: [{ apiKey: 12, minVersion: 0, maxVersion: 4 }],
+}))
 
 async function setting(
   broker: readonly AnyHandler<Services>[],
@@ -111,7 +114,12 @@ test('an ApiError becomes the code of the response, anything else UNKNOWN_SERVER
     [new Error('a bug'), ErrorCode.UNKNOWN_SERVER_ERROR],
   ]
   for (const [error, code] of failures) {
-    for (const fail of [() => { throw error }, () => Promise.reject(error)]) {
+    for (const fail of [
+      () => {
+        throw error
+      },
+      () => Promise.reject(error),
+    ]) {
       const { client, clock, logger, dispatcher } = await setting([heartbeat], fail)
       client.send(Heartbeat, 4, HEARTBEAT)
       await clock.settle()
@@ -219,8 +227,17 @@ test('byte fields stay what they were, however long the handler keeps them', asy
   })
   const { client, clock, budget } = await setting([syncGroup])
   const assignment = Buffer.from('an assignment')
-  client.send(SyncGroup, 5, { groupId: 'g', generationId: 1, memberId: 'm', assignments: [{ memberId: 'm', assignment }] })
-  client.transport.feed(client.frame(SyncGroup, 5, { groupId: 'x'.repeat(200), generationId: 2, memberId: 'm', assignments: [] }).subarray(0, 100))
+  client.send(SyncGroup, 5, {
+    groupId: 'g',
+    generationId: 1,
+    memberId: 'm',
+    assignments: [{ memberId: 'm', assignment }],
+  })
+  client.transport.feed(
+    client
+      .frame(SyncGroup, 5, { groupId: 'x'.repeat(200), generationId: 2, memberId: 'm', assignments: [] })
+      .subarray(0, 100),
+  )
   assert.equal(Buffer.from(kept[0]!.assignment).toString(), 'an assignment')
   assert.ok(budget.used > 0, 'what is kept is accounted for')
   await clock.settle()
@@ -264,5 +281,8 @@ test('requests, bytes and times are counted', async () => {
 
 test('a table with an API twice, or one of the other kind of listener, is refused', async () => {
   await assert.rejects(setting([heartbeat, heartbeat]), /listed twice/)
-  await assert.rejects(setting([handler(Vote, () => ({ errorCode: 0, topics: [] })) as never]), /not an API of a broker/)
+  await assert.rejects(
+    setting([handler(Vote, () => ({ errorCode: 0, topics: [] })) as never]),
+    /not an API of a broker/,
+  )
 })

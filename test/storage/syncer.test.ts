@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { put, rig, startMs } from './support.js'
+
+function syncs(trace: readonly string[]): number {
+  return trace.filter(name => name === 'sync /data/events-0/00000000000000000000.log').length
+}
+
+test('those who wait together share a sync, and those who come meanwhile share the next one', async () => {
+  const { disk, log } = rig()
+  put(log, ['a'])
+  await log.sync()
+  const before = syncs(disk.trace)
+  const release = disk.holdSyncs()
+  put(log, ['b'])
+  const order: string[] = []
+  const first = log.sync().then(() => order.push('first'))
+  put(log, ['c'])
+  const second = log.sync().then(() => order.push('second'))
+  put(log, ['d'])
+  const third = log.sync().then(() => order.push('third'))
+  assert.equal(syncs(disk.trace) - before, 1)
+  assert.equal(log.recoveryPoint, 1)
+  release()
+  await Promise.all([first, second, third])
+  assert.deepEqual(order, ['first', 'second', 'third'])
+  assert.equal(syncs(disk.trace) - before, 2)
+  assert.equal(log.recoveryPoint, 4)
+})
+
+test('a log that is on the device has nothing to sync', async () => {
+  const { disk, log } = rig()
+  put(log, ['a'])
+  await log.sync()
+  const before = disk.ioCount
+  await log.sync()
+  assert.equal(disk.ioCount, before)
+})
+
+test('what is cut off while a sync runs is not taken for durable', async () => {
+  const { disk, log } = rig()
+  put(log, ['a'])
+  await log.sync()
+  put(log, ['b'])
+  put(log, ['c'])
+  const release = disk.holdSyncs()
+  const done = log.sync()
+  log.truncateTo(1)
+  put(log, ['B'])
+  release()
+  await done
+  assert.equal(log.recoveryPoint, 1)
+  await log.sync()
+  assert.equal(log.recoveryPoint, 2)
+})
+
+test('a sync that fails rejects for all who wait, and the directory is offline', async () => {
+  const { disk, directory, log } = rig()
+  put(log, ['a'])
+  await log.sync()
+  put(log, ['b'])
+  const release = disk.holdSyncs()
+  disk.failAt(1, 'EIO')
+  const first = log.sync()
+  const second = log.sync()
+  release()
+  for (const waiting of [first, second, log.sync()]) {
+    await assert.rejects(waiting, { name: 'LogError', code: 'KAFKA_STORAGE_ERROR' })
+  }
+  assert.ok(directory.offline !== null)
+  assert.equal(log.recoveryPoint, 1)
+})
+
+test('rolled segments go to the device by themselves', async () => {
+  const { disk, log } = rig({ segmentBytes: 150 })
+  put(log, ['a'.repeat(50)])
+  put(log, ['b'.repeat(50)])
+  assert.equal(log.segmentCount, 2)
+  assert.equal(syncs(disk.trace), 1)
+  for (let turn = 0; turn < 50 && log.recoveryPoint === 0; turn++) await Promise.resolve()
+  assert.equal(log.recoveryPoint, 1)
+})
+
+test('waiting for a log that is deleted ends with an error that says so, and harms nobody', async () => {
+  const { disk, directory, log } = rig()
+  put(log, ['a'])
+  const release = disk.holdSyncs()
+  const first = log.sync()
+  const second = log.sync()
+  directory.deleteLog(log, startMs)
+  release()
+  await assert.rejects(second, { code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+  await first.catch((error: unknown) => assert.match(String(error), /was closed/))
+  assert.equal(directory.offline, null)
+  assert.throws(() => put(log, ['b']), { code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+})

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { PartitionLog } from '#storage/log.js'
+import { checkLog } from './check.js'
+import { append, batchOf, marker, names, put, records, restarted, rig, startMs, values } from './support.js'
+
+/** Where the batches begin and end. */
+function shape(log: PartitionLog): number[][] {
+  return log.state.segments.map(segment => [
+    segment.baseOffset,
+    ...records(log, Math.max(log.logStartOffset, segment.baseOffset))
+      .map(record => record.offset)
+      .filter(offset => offset >= segment.baseOffset && offset < segment.readNextOffset()),
+  ])
+}
+
+test('only whole batches go: {[0,1] [2,4]} {[5,5] [6,8]} truncated to 7 is {[0,1] [2,4]} {[5,5]}', () => {
+  const { log } = rig({ segmentBytes: 200 })
+  put(log, ['a', 'b'])
+  put(log, ['c', 'd', 'e'])
+  put(log, ['f'])
+  put(log, ['g', 'h', 'i'])
+  log.truncateTo(6)
+  assert.equal(log.logEndOffset, 6)
+  assert.deepEqual(values(log), ['a', 'b', 'c', 'd', 'e', 'f'])
+  checkLog(log)
+  log.truncateTo(4)
+  assert.deepEqual(values(log), ['a', 'b'])
+  assert.equal(log.logEndOffset, 4)
+  log.truncateTo(2)
+  assert.equal(put(log, ['C']), 2)
+  checkLog(log)
+  assert.deepEqual(shape(log), [[0, 0, 1, 2]])
+})
+
+test('epochs, producers, aborted transactions and snapshots go with the records', async () => {
+  const { disk, log } = rig({ segmentBytes: 1000 })
+  const of = (baseSequence: number) => ({ producerId: 1, producerEpoch: 0, baseSequence, isTransactional: true })
+  append(log, batchOf(of(0)), { leaderEpoch: 3 })
+  marker(log, 'ABORT', 1, { leaderEpoch: 3 })
+  append(log, batchOf(of(1)), { leaderEpoch: 4 })
+  log.roll(startMs)
+  marker(log, 'ABORT', 1, { leaderEpoch: 5 })
+  await log.sync()
+  log.truncateTo(3)
+  checkLog(log)
+  assert.equal(log.latestEpoch, 4)
+  assert.equal(log.abortedTransactions(0, 10).length, 1)
+  assert.equal(log.lastStableOffset(3), 2)
+  assert.equal(log.recoveryPoint, 3)
+  log.truncateTo(1)
+  assert.equal(log.latestEpoch, 3)
+  assert.deepEqual(log.abortedTransactions(0, 10), [])
+  assert.equal(log.lastStableOffset(1), 0)
+  assert.equal(log.recoveryPoint, 1)
+  assert.deepEqual(
+    names(disk, log.directoryPath).filter(name => name.endsWith('.snapshot')),
+    [],
+  )
+  assert.match(disk.readFile(`${log.directoryPath}/leader-epoch-checkpoint`).toString(), /^0\n1\n3 0\n$/)
+})
+
+test('truncating to the end takes back an epoch that has no records', () => {
+  const { log } = rig()
+  put(log, ['a'], {}, 1)
+  log.assignEpoch(4)
+  assert.equal(log.latestEpoch, 4)
+  log.truncateTo(1)
+  assert.equal(log.latestEpoch, 1)
+  assert.deepEqual(log.endOffsetOf(1), { epoch: 1, endOffset: 1 })
+})
+
+test('truncating below the first segment empties the log', () => {
+  const { log } = rig({ segmentBytes: 100, retentionBytes: 0 })
+  for (const value of ['a', 'b', 'c']) put(log, [value])
+  log.deleteOldSegments(startMs, 2)
+  assert.equal(log.logStartOffset, 2)
+  log.truncateTo(1)
+  assert.deepEqual([log.logStartOffset, log.logEndOffset, log.size, log.latestEpoch], [1, 1, 0, -1])
+  assert.equal(put(log, ['x']), 1)
+  checkLog(log)
+})
+
+test('a log that is emptied goes on elsewhere, after a restart too', async () => {
+  let now = rig({ segmentBytes: 100 })
+  for (const value of ['a', 'b', 'c']) put(now.log, [value], { producerId: 1, producerEpoch: 0, baseSequence: 0 }, 2)
+  now.log.truncateFullyAndStartAt(100, 90)
+  assert.deepEqual([now.log.logStartOffset, now.log.logEndOffset, now.log.recoveryPoint], [90, 100, 0])
+  now.log.truncateFullyAndStartAt(100)
+  assert.deepEqual(now.log.activeProducers(), [])
+  assert.equal(now.log.latestEpoch, -1)
+  assert.throws(() => now.log.read(5, 10, 200, true), { code: 'OFFSET_OUT_OF_RANGE' })
+  assert.equal(put(now.log, ['d'], {}, 7), 100)
+  now = await restarted(now)
+  assert.deepEqual([now.log.logStartOffset, now.log.logEndOffset, now.log.latestEpoch], [100, 101, 7])
+  assert.deepEqual(values(now.log), ['d'])
+})
+
+test('the recovery point on the device is lowered before anything is cut', async () => {
+  const { disk, directory, log } = rig()
+  for (const value of ['a', 'b', 'c']) put(log, [value])
+  await log.sync()
+  directory.checkpoint()
+  const point = () => disk.readFile('/data/recovery-point-offset-checkpoint').toString()
+  assert.equal(point(), '0\n1\nevents 0 3\n')
+  const before = disk.trace.length
+  log.truncateTo(1)
+  assert.equal(point(), '0\n1\nevents 0 1\n')
+  const trace = disk.trace.slice(before)
+  const lowered = trace.findIndex(name => name.startsWith('rename /data/recovery-point'))
+  const cut = trace.findIndex(name => name.startsWith('truncate /data/events-0/00000000000000000000.log'))
+  assert.ok(lowered >= 0 && lowered < cut)
+})
