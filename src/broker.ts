@@ -1,4 +1,5 @@
 /** The one place where things are wired. */
+import { loadCompression } from '#protocol/records/compression.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { CoordinatorLeadership, coordinatorLocator, type Groups, openGroups } from './broker/coordinators.js'
 import { type NodeDirectories, openDirectories } from './broker/directories.js'
@@ -150,6 +151,8 @@ class Node {
   readonly #image = (): MetadataImage => this.#publisher.image
 
   async start(): Promise<void> {
+    // A codec that is loaded while the disk works is there when the first batch of it comes.
+    const zstd = loadCompression('zstd').catch((error: unknown) => this.#ports.logger.warn({ err: error }, 'no zstd'))
     await listen(this.#server, this.#config, this.#identity)
     this.#quorum.register(this.#publisher)
     this.#quorum.register(this.#controller)
@@ -165,6 +168,7 @@ class Node {
     this.#quorum.start()
     this.#lifecycle.start()
     await this.#lifecycle.setReady()
+    await zstd
     this.#replicas.startHousekeeping()
     this.#isOpen = true
     this.#server.updateLimits(limitsOf(this.#options()))

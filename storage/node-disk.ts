@@ -384,7 +384,9 @@ class NodeDisk implements Disk {
   }
 
   setModifiedTime(path: string, timeMs: number): void {
-    utimesSync(path, timeMs / 1000, timeMs / 1000)
+    // A little more, so that the fraction of a second that the system stores is not below the millisecond.
+    const seconds = (timeMs + 0.001) / 1000
+    utimesSync(path, seconds, seconds)
   }
 
   space(path: string): { totalBytes: number; usableBytes: number } {

@@ -49,7 +49,9 @@ const cache = new WeakMap<
   { readonly inflatedBytesMax: number; readonly config: TopicConfig & PartitionConfig }
 >()
 
-/** What a partition acts on: the topic's options, and one of the broker's. The same object as long as nothing changes. */
+/**
+ * What a partition acts on: the topic's options, and one of the broker's. The same object as long as nothing changes.
+ */
 function partitionConfig(topic: TopicConfig, broker: BrokerConfig): TopicConfig & PartitionConfig {
   const maxDecompressedMessageBytes = broker.get('max.decompressed.message.bytes')
   const known = cache.get(topic)

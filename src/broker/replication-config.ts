@@ -1,5 +1,5 @@
 import type { BrokerConfig } from '../config/broker-config.js'
-import type { ReplicationConfig } from '../replication/replica-manager.js'
+import type { ReplicationConfig } from '../replication/replication-config.js'
 
 /** The options that the replicas act on, as they are when they are asked for. */
 export function replicationConfigOf(config: () => BrokerConfig): ReplicationConfig {

@@ -25,7 +25,9 @@ export interface ServingParts {
   readonly writeGathered: () => void
 }
 
-/** Makes server and dispatcher. Connections are accepted but wait until `updateLimits(limitsOf(config))` lets them in. */
+/**
+ * Makes server and dispatcher. Connections are accepted but wait until `updateLimits(limitsOf(config))` lets them in.
+ */
 export function openServer(parts: ServingParts): Server {
   const { ports, turn, pool, budget, services, config } = parts
   const { clock, logger, network } = ports

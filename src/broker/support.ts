@@ -22,7 +22,9 @@ export function topicLookup(image: () => MetadataImage): TopicLookup {
   }
 }
 
-/** The published state as a snapshot of the metadata log; null before there is any, and within a metadata transaction. */
+/**
+ * The published state as a snapshot of the metadata log; null before there is any, and within a metadata transaction.
+ */
 export function snapshotOf(publisher: MetadataPublisher): SnapshotImage | null {
   const { image } = publisher
   if (publisher.inTransaction || image.offset < 0) return null

@@ -55,8 +55,8 @@ export function loadConfig(file: string | undefined, choices: ConfigChoices): Lo
 }
 
 /**
- * `--port`: the first listener that is for clients gets the port; the others take any free one when there is no file, so
- * that two nodes on one machine do not meet.
+ * `--port`: the first listener that is for clients gets the port; the others take any free one when there is no file,
+ * so that two nodes on one machine do not meet.
  */
 function portOptions(port: number, known: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const listeners = known.get('listeners')

@@ -15,8 +15,8 @@ export interface Logging {
 const LEVEL_NAMES: Readonly<Record<string, string>> = { silent: 'FATAL' }
 
 /**
- * Structured logs on standard output: one JSON object a line, or lines for people on a terminal. Written at once, without
- * a worker: a broker logs little, and the last line before an end is the one that matters.
+ * Structured logs on standard output: one JSON object a line, or lines for people on a terminal. Written at once,
+ * without a worker: a broker logs little, and the last line before an end is the one that matters.
  */
 export async function createLogger(level: LogLevelName, pretty: boolean): Promise<Logging> {
   const root = pretty ? await prettyLogger(level) : jsonLogger(level)

@@ -30,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * A connection to a peer, as a client: requests are pipelined, answers are matched by correlation id and must come in the
- * order of the requests. Any failure ends the connection and rejects all that waits.
+ * A connection to a peer, as a client: requests are pipelined, answers are matched by correlation id and must come in
+ * the order of the requests. Any failure ends the connection and rejects all that waits.
  */
 export class Peer {
   readonly #connection: Connection

@@ -49,8 +49,8 @@ export interface DescribeQuestion {
 }
 
 /**
- * Why a resource cannot be described, in Kafka's words, or null. Goes with INVALID_REQUEST. Topics are the caller's: their
- * names have rules of their own. (An answer without an error has the empty text as its error message, not null.)
+ * Why a resource cannot be described, in Kafka's words, or null. Goes with INVALID_REQUEST. Topics are the caller's:
+ * their names have rules of their own. (An answer without an error has the empty text as its error message, not null.)
  */
 export function undescribable(resourceType: number, resourceName: string, nodeId: number): string | null {
   switch (resourceType) {

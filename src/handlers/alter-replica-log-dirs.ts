@@ -10,7 +10,8 @@ const FUTURE_SUFFIX = 40
 
 /**
  * AlterReplicaLogDirs 1-2.
- * Behaviour: begins to move replicas of this broker to another of its log directories, by absolute path; where they are is
+ * Behaviour: begins to move replicas of this broker to another of its log directories, by absolute path; where they are
+ *            is
  *            told by DescribeLogDirs. A directory that is not in `log.dirs` is LOG_DIR_NOT_FOUND.
  * Versions:  2 flexible.
  */

@@ -9,7 +9,8 @@ type PartitionRequest = DeleteRecordsRequest['topics'][number]['partitions'][num
 
 /**
  * DeleteRecords 0-2.
- * Behaviour: raises the start of the log to an offset, -1 for the high watermark, and answers with the low watermark when
+ * Behaviour: raises the start of the log to an offset, -1 for the high watermark, and answers with the low watermark
+ *            when
  *            all live replicas have done so. Not for topics that are only compacted, and not for Kafka's own.
  * Versions:  1 throttling, 2 flexible.
  */

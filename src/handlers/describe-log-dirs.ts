@@ -19,7 +19,8 @@ interface PartitionAnswer {
 
 /**
  * DescribeLogDirs 1-5.
- * Behaviour: the log directories of this broker with what is in them, all of it or the partitions that are named; a copy
+ * Behaviour: the log directories of this broker with what is in them, all of it or the partitions that are named; a
+ *            copy
  *            that is to replace a log (AlterReplicaLogDirs) is marked. An offline directory is KAFKA_STORAGE_ERROR.
  * Versions:  2 flexible, 3 error at the top, 4 total and usable bytes, 5 cordoned directories.
  */

@@ -2,17 +2,19 @@ import type { Api } from '#protocol/schema.js'
 import type { RequestContext } from './handler.js'
 
 /**
- * When a request may begin while others of its connection are not answered yet. All begin in the order in which they came.
+ * When a request may begin while others of its connection are not answered yet. All begin in the order in which they
+ * came.
  *
- * - serial: when all before it are answered, and no later one before it is answered: what it does is seen by the next one;
+ * - serial: when all before it are answered, and no later one before it is answered: what it does is seen by the next
+ *   one;
  * - alone: beside others, but not beside one of the same API (a fetch goes on where the one before it ended);
  * - free: at once (a producer with acks=all is not held to one request in each round trip).
  */
 export type RequestOrder = 'serial' | 'alone' | 'free'
 
 /**
- * Handlers of the hot path read their request by offsets where it lies and write their answer by hand: no object for each
- * request, and none for each partition.
+ * Handlers of the hot path read their request by offsets where it lies and write their answer by hand: no object for
+ * each request, and none for each partition.
  */
 export interface RawHandler<Services> {
   readonly order: RequestOrder
@@ -25,7 +27,9 @@ export interface RawHandler<Services> {
   readonly handleRaw: (services: Services, request: RawRequest) => void
 }
 
-/** One request as it lies in the receive buffer. The object is used again for the next one: it is valid during the call. */
+/**
+ * One request as it lies in the receive buffer. The object is used again for the next one: it is valid during the call.
+ */
 export interface RawRequest {
   readonly buffer: Buffer
   /** The body: `buffer[start, end)`. The bytes stay until gathered records have been written at the end of the turn. */
@@ -60,9 +64,14 @@ export interface Replies {
   readonly at: number
   /** Makes room for an answer of at most `bytes`: write it into `buffer` from `at` on, then call `commit`. */
   reserve(bytes: number): void
-  /** The answer stands in `buffer` from `at` to `end`. It stays there until the end of the turn, and may be mended till then. */
+  /**
+   * The answer stands in `buffer` from `at` to `end`. It stays there until the end of the turn, and may be mended till
+   * then.
+   */
   commit(end: number): void
-  /** Queues a whole answer. `release` is called when the chunks are not needed any more; their owner accounts for them. */
+  /**
+   * Queues a whole answer. `release` is called when the chunks are not needed any more; their owner accounts for them.
+   */
   send(chunks: readonly Uint8Array[], release?: () => void): void
   /** A place for an answer that comes later. `keptBytes`: memory that the request keeps until then. */
   defer(order: RequestOrder, keptBytes: number): Reply
@@ -72,7 +81,10 @@ export interface Replies {
 export interface Reply {
   /** The connection is gone; what is sent is dropped. */
   readonly isClosed: boolean
-  /** The answer, a whole frame. `release` is called when the chunks are not needed any more; their owner accounts for them. */
+  /**
+   * The answer, a whole frame. `release` is called when the chunks are not needed any more; their owner accounts for
+   * them.
+   */
   send(chunks: readonly Uint8Array[], release?: () => void): void
   /** There is no answer to this request (Produce with acks=0). */
   sendNothing(): void

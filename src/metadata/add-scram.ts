@@ -19,9 +19,9 @@ const iterationsMin = 4096
 const iterationsMax = 16384
 
 /**
- * The credential of an `--add-scram` argument (KIP-900): `SCRAM-SHA-256=[name=alice,password=secret]`, with `iterations`
- * and `salt` (base64) if wanted, or `saltedpassword` (base64) instead of `password`. `freshSalt` makes one if none is
- * given. Throws FormatError.
+ * The credential of an `--add-scram` argument (KIP-900): `SCRAM-SHA-256=[name=alice,password=secret]`, with
+ * `iterations` and `salt` (base64) if wanted, or `saltedpassword` (base64) instead of `password`. `freshSalt` makes one
+ * if none is given. Throws FormatError.
  */
 export function scramRecord(argument: string, freshSalt: () => Buffer): MetadataRecord {
   const { mechanism, fields } = parse(argument.trim())

@@ -1,6 +1,6 @@
 /**
- * Formatting of log directories as `kafka-storage format` of Kafka 4.4 does it: `meta.properties` in each of them, and on
- * a controller the snapshot 0-0 with the records that the metadata log begins with (KIP-1170).
+ * Formatting of log directories as `kafka-storage format` of Kafka 4.4 does it: `meta.properties` in each of them, and
+ * on a controller the snapshot 0-0 with the records that the metadata log begins with (KIP-1170).
  */
 import type { Disk } from '#storage/disk.js'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from '#storage/meta-properties.js'
@@ -326,8 +326,8 @@ function describeBootstrap(plan: Plan): string {
 }
 
 /**
- * Makes a folder that outlives a crash, with those above it that are missing. One that is there may be of a run that ended
- * before it was durable.
+ * Makes a folder that outlives a crash, with those above it that are missing. One that is there may be of a run that
+ * ended before it was durable.
  */
 function makeDurableDirectory(disk: Disk, path: string): void {
   const parents: string[] = []

@@ -1,10 +1,4 @@
-import type {
-  CommittedBatch,
-  LeaderAndEpoch,
-  LoadedSnapshot,
-  MetadataLogListener,
-  SnapshotImage,
-} from '../raft/metadata-log.js'
+import type { CommittedBatch, LeaderAndEpoch, LoadedSnapshot, MetadataLogListener } from '../raft/metadata-log.js'
 import { isEmptyDelta, type MetadataDelta, type MetadataSubscriber, type PublishedMetadata } from './delta.js'
 import type { MetadataImage } from './image.js'
 import { imageDifference } from './image-difference.js'

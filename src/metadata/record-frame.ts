@@ -12,7 +12,9 @@ import { type MetadataRecord, metadataRecordSchema, metadataRecordSchemaOf } fro
 
 const frameVersion = 1
 
-/** The frame of a record: the value of its log record. Throws RangeError for a version that the record does not have. */
+/**
+ * The frame of a record: the value of its log record. Throws RangeError for a version that the record does not have.
+ */
 export function encodeFrame(record: MetadataRecord): Buffer {
   const schema = metadataRecordSchemaOf(record.type)
   const writer = new Writer()

@@ -52,7 +52,10 @@ export function snapshotFileName(id: SnapshotId, state: SnapshotFileState = 'com
   return state === 'complete' ? name : name + (state === 'partial' ? partSuffix : deletedSuffix)
 }
 
-/** What a file name says; null for a file that is no snapshot. Kafka's partial files have a random part before the suffix. */
+/**
+ * What a file name says; null for a file that is no snapshot. Kafka's partial files have a random part before the
+ * suffix.
+ */
 export function parseSnapshotFileName(
   name: string,
 ): { readonly id: SnapshotId; readonly state: SnapshotFileState } | null {

@@ -1,6 +1,6 @@
 /**
- * Which level each feature of Kafka stands at here, and why. A level is offered when the behaviour that it stands for is
- * there; nothing else looks at the names of features to decide what to offer.
+ * Which level each feature of Kafka stands at here, and why. A level is offered when the behaviour that it stands for
+ * is there; nothing else looks at the names of features to decide what to offer.
  */
 import { METADATA_VERSION, METADATA_VERSION_MAX, METADATA_VERSION_MIN } from './metadata-version.js'
 
@@ -17,9 +17,9 @@ export interface FeatureSupport {
   readonly min: number
   readonly max: number
   /**
-   * The highest level that a log may say is finalized although what it stands for is not offered here: it is kept, shown
-   * as finalized and handed on in snapshots, so that a directory which Kafka wrote can be served and given back. A level
-   * above stops the start: records may then mean something that is not known here.
+   * The highest level that a log may say is finalized although what it stands for is not offered here: it is kept,
+   * shown as finalized and handed on in snapshots, so that a directory which Kafka wrote can be served and given back.
+   * A level above stops the start: records may then mean something that is not known here.
    */
   readonly toleratedMax: number
   /** From which metadata.version on Kafka's formatting finalizes which level, ascending. */
@@ -109,8 +109,8 @@ export function featureSupport(name: string): FeatureSupport | undefined {
 }
 
 /**
- * The level of a feature that formatting finalizes at a metadata.version unless told otherwise: Kafka's, as far as it is
- * offered here.
+ * The level of a feature that formatting finalizes at a metadata.version unless told otherwise: Kafka's, as far as it
+ * is offered here.
  */
 export function defaultLevel(feature: FeatureSupport, metadataVersion: number): number {
   const kafkas = feature.defaults.findLast(entry => entry.metadataVersion <= metadataVersion)?.level ?? 0
@@ -135,7 +135,10 @@ export function describeUnknownFeature(name: string, level: number): string {
   )
 }
 
-/** The range to register with: wide enough for a finalized level that is only tolerated, or the quorum would refuse this node. */
+/**
+ * The range to register with: wide enough for a finalized level that is only tolerated, or the quorum would refuse this
+ * node.
+ */
 export function registrationRange(
   feature: FeatureSupport,
   finalizedLevel: number,

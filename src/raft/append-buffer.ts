@@ -15,8 +15,8 @@ export interface GatheredBatch {
 }
 
 /**
- * Gathers the appends of one turn of the event loop into as few batches as they fit. The records of one append are never
- * parted.
+ * Gathers the appends of one turn of the event loop into as few batches as they fit. The records of one append are
+ * never parted.
  */
 export class AppendBuffer {
   #batches: GatheredBatch[] = []

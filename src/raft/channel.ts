@@ -5,8 +5,9 @@ import type { RequestSender } from './wire-calls.js'
 /** Connections to the other nodes of the quorum, on the controller listener. */
 export interface RaftChannel {
   /**
-   * The way to a node; connects when something is sent. `nodeId` below -1: a bootstrap server whose id is not known. Calls
-   * of one kind go in order; a fetch that the leader holds must not hold up a vote, so each kind has its own connection.
+   * The way to a node; connects when something is sent. `nodeId` below -1: a bootstrap server whose id is not known.
+   * Calls of one kind go in order; a fetch that the leader holds must not hold up a vote, so each kind has its own
+   * connection.
    */
   to(nodeId: number, address: Address, api: OutboundCall['api']): RequestSender
   /** Ends all connections; what waits is rejected. */

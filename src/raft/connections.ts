@@ -11,8 +11,8 @@ export interface CallUnderWay {
 }
 
 /**
- * At most one call to a node at a time; a node that failed is left alone for the retry backoff. A change of role forgets
- * all calls: answers to them mean nothing any more.
+ * At most one call to a node at a time; a node that failed is left alone for the retry backoff. A change of role
+ * forgets all calls: answers to them mean nothing any more.
  */
 export class Connections {
   readonly #requestTimeoutMs: Millis

@@ -115,8 +115,8 @@ export class RaftCore {
   }
 
   /**
-   * Whether this node stands for election: as a voter; or as one that was voted out by a record which is not known to be
-   * committed, for its log may be needed to commit it (Ongaro's thesis, 4.2.2).
+   * Whether this node stands for election: as a voter; or as one that was voted out by a record which is not known to
+   * be committed, for its log may be needed to commit it (Ongaro's thesis, 4.2.2).
    */
   get mayLead(): boolean {
     if (this.isVoter) return true

@@ -180,8 +180,8 @@ export class RaftDriver implements MetadataLog {
   // Requests of others
 
   /**
-   * Hands a call to the machine. `onGone` is called with what gives the call up, for when nobody waits for the answer any
-   * more. Never rejects as long as the driver runs.
+   * Hands a call to the machine. `onGone` is called with what gives the call up, for when nobody waits for the answer
+   * any more. Never rejects as long as the driver runs.
    */
   ask(call: InboundCall, onGone?: (giveUp: () => void) => void): Promise<Answer> {
     if (this.#state !== 'running') return Promise.reject(new NotLeaderError('the node is stopping'))
@@ -210,7 +210,10 @@ export class RaftDriver implements MetadataLog {
     return Math.round(clock.wallTime() - (clock.now() - time))
   }
 
-  /** Lets a leader say good-bye, writes what was appended, and stops. The log stays open: it is its directory's to close. */
+  /**
+   * Lets a leader say good-bye, writes what was appended, and stops. The log stays open: it is its directory's to
+   * close.
+   */
   async close(): Promise<void> {
     if (this.#state === 'closing' || this.#state === 'closed') return
     if (this.#state === 'running') {

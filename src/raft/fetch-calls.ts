@@ -18,6 +18,8 @@ import { sameReplica } from './voters.js'
 
 /** How many fetches may wait for something new. */
 const parkedFetchesMax = 1000
+/** How many of one replica. */
+const parkedFetchesOfReplicaMax = 4
 
 // The leader's side
 
@@ -65,8 +67,8 @@ function completeFetch(core: RaftCore, call: FetchCall, isArrival: boolean): Fet
 }
 
 /**
- * Whether a log that ends at `offset` with a record of `epoch` is a beginning of this one. If not: where it may still be
- * one, or which snapshot to take instead.
+ * Whether a log that ends at `offset` with a record of `epoch` is a beginning of this one. If not: where it may still
+ * be one, or which snapshot to take instead.
  */
 export function validate(
   core: RaftCore,
@@ -90,10 +92,9 @@ export function validate(
 }
 
 function park(core: RaftCore, leader: Leader, ticket: Ticket, call: FetchCall): void {
-  // A replica that asks anew has given up its old request, or will soon.
-  for (const parked of leader.parked.values()) {
-    if (call.replica.id >= 0 && sameReplica(parked.call.replica, call.replica)) unpark(core, leader, parked.ticket)
-  }
+  // Each new one may mean that the one before was given up; but two nodes that go by one name must not hunt each other.
+  const own = [...leader.parked.values()].filter(parked => sameReplica(parked.call.replica, call.replica))
+  if (call.replica.id >= 0 && own.length >= parkedFetchesOfReplicaMax) unpark(core, leader, own[0]!.ticket)
   if (leader.parked.size >= parkedFetchesMax) unpark(core, leader, leader.parked.keys().next().value!)
   leader.parked.set(ticket, { ticket, call, deadline: core.now + call.waitMsMax })
 }

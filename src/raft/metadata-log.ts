@@ -1,6 +1,6 @@
 /**
- * The replicated metadata log as its users see it: the controller, which appends, and the images of controller and broker,
- * which replay what is committed. raft/driver.ts implements it.
+ * The replicated metadata log as its users see it: the controller, which appends, and the images of controller and
+ * broker, which replay what is committed. raft/driver.ts implements it.
  */
 import type { MetadataRecord } from '../metadata/record.js'
 
@@ -26,7 +26,9 @@ export interface SnapshotId {
 export interface CommittedBatch {
   /** Offset of the first record. */
   readonly baseOffset: number
-  /** Offset of the last record; control batches are not handed out, so that batches need not follow each other closely. */
+  /**
+   * Offset of the last record; control batches are not handed out, so that batches need not follow each other closely.
+   */
   readonly lastOffset: number
   readonly epoch: number
   /** When the leader appended it, ms since 1970. */
@@ -46,8 +48,8 @@ export interface LoadedSnapshot {
 }
 
 /**
- * What is told to controller and images. All are called one at a time, in the order of the log, never from within a call
- * of `MetadataLog.append`. One that throws stops the node: state that could not be replayed must not be served.
+ * What is told to controller and images. All are called one at a time, in the order of the log, never from within a
+ * call of `MetadataLog.append`. One that throws stops the node: state that could not be replayed must not be served.
  */
 export interface MetadataLogListener {
   /** Begin anew from this state: at start, and when a leader has sent one. */
@@ -55,8 +57,9 @@ export interface MetadataLogListener {
   /** The next committed batch. */
   onCommitted(batch: CommittedBatch): void
   /**
-   * The leader is another one, or none. A node that becomes leader is told so once everything that was in its log before
-   * has been handed to `onCommitted`; what it appended in an epoch that is over, and has not been handed back, is void.
+   * The leader is another one, or none. A node that becomes leader is told so once everything that was in its log
+   * before has been handed to `onCommitted`; what it appended in an epoch that is over, and has not been handed back,
+   * is void.
    */
   onLeaderChange(leader: LeaderAndEpoch): void
 }
@@ -77,13 +80,17 @@ export interface MetadataLog {
   /** The offset that the next append gets. */
   readonly endOffset: number
   /**
-   * Appends records atomically: they share a batch. The offsets are final at once, writing and fdatasync happen when this
-   * turn of the event loop is over, together with what else was appended in it; `onCommitted` hands the records back when
-   * a majority has them (one batch may hold several appends). Throws NotLeaderError when this node does not lead in
-   * `epoch` (any more), RecordBatchTooLargeError when they do not fit a batch (8 MiB), both before anything is changed.
+   * Appends records atomically: they share a batch. The offsets are final at once, writing and fdatasync happen when
+   * this turn of the event loop is over, together with what else was appended in it; `onCommitted` hands the records
+   * back when a majority has them (one batch may hold several appends). Throws NotLeaderError when this node does not
+   * lead in `epoch` (any more), RecordBatchTooLargeError when they do not fit a batch (8 MiB), both before anything is
+   * changed.
    */
   append(epoch: number, records: readonly MetadataRecord[]): AppendedRange
-  /** Resolves when everything below `offset` is committed; rejects with NotLeaderError when leadership in `epoch` ends before. */
+  /**
+   * Resolves when everything below `offset` is committed; rejects with NotLeaderError when leadership in `epoch` ends
+   * before.
+   */
   whenCommitted(epoch: number, offset: number): Promise<void>
   /** Gives up leadership in `epoch`, if it is held, so that another voter (or the same one) begins anew. */
   resign(epoch: number): void

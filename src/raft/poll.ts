@@ -169,8 +169,8 @@ function pollFollower(core: RaftCore, follower: Follower): Millis {
 }
 
 /**
- * Asks one who may know the leader: a voter as the log knows them, or a bootstrap server, for the log may be old. Returns
- * when to ask again.
+ * Asks one who may know the leader: a voter as the log knows them, or a bootstrap server, for the log may be old.
+ * Returns when to ask again.
  */
 function fetchFromAnybody(core: RaftCore): Millis {
   const { config, history, connections } = core

@@ -23,8 +23,8 @@ interface Replica {
 }
 
 /**
- * What a leader knows of the replicas in its epoch: how far each one is, what is committed, and whether a majority still
- * follows.
+ * What a leader knows of the replicas in its epoch: how far each one is, what is committed, and whether a majority
+ * still follows.
  *
  *   voters 1 (leader) 2 3, ends {1:50}{2:40}{3:30}, sorted 50 40 30, index floor(3 / 2) -> 40
  *

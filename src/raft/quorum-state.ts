@@ -1,6 +1,6 @@
 /**
- * The file `quorum-state` beside the metadata log: one line of JSON that says which epoch a node is in, whom it takes for
- * the leader and who has its vote. Version 0 goes with kraft.version 0, version 1 with kraft.version 1.
+ * The file `quorum-state` beside the metadata log: one line of JSON that says which epoch a node is in, whom it takes
+ * for the leader and who has its vote. Version 0 goes with kraft.version 0, version 1 with kraft.version 1.
  */
 import { ZERO_UUID } from '#protocol/schema.js'
 import type { Disk } from '#storage/disk.js'

@@ -1,4 +1,7 @@
-/** What the raft machine (raft.ts) is told and what it wants done. Requests and responses here are those of KRaft without their wire form (raft/wire.ts). */
+/**
+ * What the raft machine (raft.ts) is told and what it wants done. Requests and responses here are those of KRaft
+ * without their wire form (raft/wire.ts).
+ */
 import type { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
@@ -411,7 +414,10 @@ export type RaftEffect =
     }
   /** Write a piece of a snapshot; the one at position 0 begins it anew. */
   | { readonly type: 'writeSnapshot'; readonly id: SnapshotId; readonly position: number; readonly handle: unknown }
-  /** All pieces are there: check it, put it in place, cut the log to begin after it; then `snapshotInstalled` or `snapshotRejected`. */
+  /**
+   * All pieces are there: check it, put it in place, cut the log to begin after it; then `snapshotInstalled` or
+   * `snapshotRejected`.
+   */
   | { readonly type: 'installSnapshot'; readonly id: SnapshotId }
   /** A peer did what the protocol does not allow; for the log. */
   | { readonly type: 'warn'; readonly message: string }

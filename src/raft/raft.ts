@@ -45,8 +45,8 @@ import type { VoterSet } from './voters.js'
 
 /**
  * One replica of the metadata log: KRaft (KIP-595, 630, 853, 996, 1166), which is Raft with pulled replication. It sees
- * positions in the log and never a record, knows no clock and no network: what happens comes in as events, what is to be
- * done goes out as effects, to be done in their order.
+ * positions in the log and never a record, knows no clock and no network: what happens comes in as events, what is to
+ * be done goes out as effects, to be done in their order.
  *
  *              election timeout        pre-votes          votes
  *   unattached ---------------> prospective ----> candidate ----> leader
@@ -55,8 +55,8 @@ import type { VoterSet } from './voters.js'
  *        |    `-------------> follower                              v
  *        `------------------------------------------------------ resigned
  *
- * What makes it safe: a vote and an epoch are durable before anybody hears of them; records count for the high watermark
- * only from disk; a leader commits nothing of earlier epochs before something of its own.
+ * What makes it safe: a vote and an epoch are durable before anybody hears of them; records count for the high
+ * watermark only from disk; a leader commits nothing of earlier epochs before something of its own.
  */
 export class Raft implements Machine<RaftEvent, RaftEffect> {
   readonly #core: RaftCore

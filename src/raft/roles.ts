@@ -57,7 +57,7 @@ export interface Leader {
   readonly name: 'leader'
   readonly epochStartOffset: number
   readonly progress: LeaderProgress
-  /** By ticket; at most one of each replica. */
+  /** By ticket. */
   readonly parked: Map<Ticket, ParkedFetch>
   pending: PendingChange | null
   /** What voters said of themselves while kraft.version is 0, which cannot be written. */

@@ -38,7 +38,8 @@ export class SnapshotReceiver {
   }
 
   /**
-   * Checks the whole of it, makes it durable and begins the log after it. What it says about the quorum; null when it is
+   * Checks the whole of it, makes it durable and begins the log after it. What it says about the quorum; null when it
+   * is
    * damaged: then it is gone.
    */
   install(id: SnapshotId): readonly QuorumChange[] | null {

@@ -18,8 +18,8 @@ export interface StoredSnapshot {
 }
 
 /**
- * The snapshot files of the metadata log, oldest first. The snapshot 0-0, which formatting leaves, is among them as long
- * as the log begins at 0.
+ * The snapshot files of the metadata log, oldest first. The snapshot 0-0, which formatting leaves, is among them as
+ * long as the log begins at 0.
  */
 export class SnapshotStore {
   readonly #disk: Disk
@@ -84,8 +84,8 @@ export class SnapshotStore {
   }
 
   /**
-   * The newest snapshot that is whole. Damaged ones are renamed to `.damaged`, so that they are neither loaded nor sent;
-   * `onDamaged` is told why.
+   * The newest snapshot that is whole. Damaged ones are renamed to `.damaged`, so that they are neither loaded nor
+   * sent; `onDamaged` is told why.
    */
   openNewest(onDamaged: (message: string) => void): OpenedSnapshot | null {
     for (const { id } of this.#snapshots.toReversed()) {

@@ -244,7 +244,10 @@ export function handleUpgradeKRaftVersion(core: RaftCore, call: UpgradeKRaftVers
   return answer(ErrorCode.NONE)
 }
 
-/** Ends a change whose record is committed, or whose time is over. Whether the leader has to resign: it voted itself out. */
+/**
+ * Ends a change whose record is committed, or whose time is over. Whether the leader has to resign: it voted itself
+ * out.
+ */
 export function settleChange(core: RaftCore, leader: Leader): boolean {
   const { pending } = leader
   if (pending !== null) {

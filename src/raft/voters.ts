@@ -157,8 +157,8 @@ export interface QuorumChange {
 }
 
 /**
- * The voter sets and kraft versions along the log. A set counts from the moment when its record is appended, committed or
- * not, and is taken back when the log is truncated below it.
+ * The voter sets and kraft versions along the log. A set counts from the moment when its record is appended, committed
+ * or not, and is taken back when the log is truncated below it.
  *
  *   static [1 2 3] | offset -1 (snapshot 0-0) [1] | offset 17 [1 2] | offset 40 [1 2 3]
  */

@@ -7,8 +7,8 @@ import type { Partition } from './partition.js'
 import { mendCode } from './produce-reply.js'
 
 /**
- * A Produce request that is answered later: when all in-sync replicas have its records (acks=all), or when they are on the
- * device (`flush.messages`). The answer is written already and is mended where a partition fails.
+ * A Produce request that is answered later: when all in-sync replicas have its records (acks=all), or when they are on
+ * the device (`flush.messages`). The answer is written already and is mended where a partition fails.
  */
 export class DelayedProduce implements Parkable {
   readonly deadline: Millis
@@ -27,7 +27,9 @@ export class DelayedProduce implements Parkable {
     this.deadline = deadline
   }
 
-  /** The records before `endOffset` of a partition, whose error code stands at `errorAt` of the answer, are waited for. */
+  /**
+   * The records before `endOffset` of a partition, whose error code stands at `errorAt` of the answer, are waited for.
+   */
   add(partition: Partition, endOffset: number, errorAt: number, needsAll: boolean): void {
     this.#parts.push(new DelayedPartition(this, partition, endOffset, errorAt, needsAll))
     this.#left++

@@ -85,7 +85,9 @@ export class FetchOperation implements Parkable {
     if (this.#isEnough(moved)) this.#finish()
   }
 
-  /** Whether to answer now: an error, other data than was there, or as much as was asked for (DelayedFetch.tryComplete). */
+  /**
+   * Whether to answer now: an error, other data than was there, or as much as was asked for (DelayedFetch.tryComplete).
+   */
   #isEnough(moved: FetchPartition): boolean {
     const partition = moved.waitsAt!
     if (partition.isGone || partition.isOffline) return true

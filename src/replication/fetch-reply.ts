@@ -49,8 +49,8 @@ export interface RecordPiece {
  *   chunk 0  [size|header|..|topic|partition|......records......]
  *   chunk 1  [..records..|partition|..records..|tagged fields]
  *
- * Everything but the records is written; `pieces` says which of them are to be read where. So a record is copied once, by
- * the operating system, out of the page cache.
+ * Everything but the records is written; `pieces` says which of them are to be read where. So a record is copied once,
+ * by the operating system, out of the page cache.
  */
 export class FetchReply {
   readonly chunks: Buffer[] = []

@@ -120,7 +120,9 @@ function readReplicaState(reader: Reader, request: FetchRequestData): void {
   skipTaggedFields(reader)
 }
 
-/** An offset, exact up to 2^53; nobody has one beyond that, so it need not be told apart from others that are too high. */
+/**
+ * An offset, exact up to 2^53; nobody has one beyond that, so it need not be told apart from others that are too high.
+ */
 function readInt64(reader: Reader): number {
   const high = reader.int32()
   return high * 0x1_0000_0000 + (reader.int32() >>> 0)

@@ -54,8 +54,8 @@ export function sessionKey(partition: ForgottenPartition): string {
 }
 
 /**
- * The sessions of a broker. At most `slots` of them: a newcomer takes the place of one that was not used for two minutes,
- * or of a smaller one that is at least as old as that, or of a consumer's if the newcomer is a follower.
+ * The sessions of a broker. At most `slots` of them: a newcomer takes the place of one that was not used for two
+ * minutes, or of a smaller one that is at least as old as that, or of a consumer's if the newcomer is a follower.
  */
 export class FetchSessions {
   readonly #slots: number
@@ -120,8 +120,8 @@ export class FetchSessions {
   }
 
   /**
-   * Leaves of `answered` what has to be said, and returns the session id of the answer, or a code instead of everything.
-   * In a session a partition is named if it has records, an error, or other offsets than last time.
+   * Leaves of `answered` what has to be said, and returns the session id of the answer, or a code instead of
+   * everything. In a session a partition is named if it has records, an error, or other offsets than last time.
    */
   close(context: FetchContext, answered: FetchPartition[], now: Millis): { sessionId: number; errorCode: number } {
     switch (context.kind) {

@@ -49,8 +49,8 @@ export interface FetchingOptions {
 
 /**
  * Answers Fetch requests. Records go from the page cache into the buffer of the answer, between the fields that stand
- * around them, and out with one write; records that have probably left the page cache are read off the event loop. A fetch
- * without enough to answer waits in the lists of its partitions until they move or its time is up.
+ * around them, and out with one write; records that have probably left the page cache are read off the event loop. A
+ * fetch without enough to answer waits in the lists of its partitions until they move or its time is up.
  */
 export class Fetching {
   readonly parking: ParkingPlace
@@ -70,13 +70,17 @@ export class Fetching {
     const { apiVersion: version } = raw
     const request = readFetchRequest(raw.buffer, raw.start, raw.end, version, topics)
     if (request.isolationLevel !== READ_UNCOMMITTED && request.isolationLevel !== READ_COMMITTED) {
-      return this.#refuse(raw, request)
+      this.#refuse(raw, request)
+      return
     }
     const context = sessions.open(request, version >= TOPIC_IDS_FROM, clock.now())
     const operation = this.#operation(raw, request, context)
     this.#readAll(operation)
     this.#noteFollower(operation)
-    if (this.#mayAnswer(operation, request.maxWaitMs)) return this.#answer(operation)
+    if (this.#mayAnswer(operation, request.maxWaitMs)) {
+      this.#answer(operation)
+      return
+    }
     operation.reply = raw.channel.replies.defer('alone', operation.partitions.length * PARTITION_BYTES)
     if (!operation.park()) this.#answer(operation)
   }

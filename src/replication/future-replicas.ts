@@ -139,7 +139,9 @@ export class FutureReplicas {
     this.#bytesInSecond += end
   }
 
-  /** The copy has everything: it takes the place of the log once it is on the device, if nothing was added meanwhile. */
+  /**
+   * The copy has everything: it takes the place of the log once it is on the device, if nothing was added meanwhile.
+   */
   #finish(partition: Partition, future: Future): void {
     const { logger } = this.#options
     future.log.sync().then(

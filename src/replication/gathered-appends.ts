@@ -4,8 +4,8 @@ import type { Partition } from './partition.js'
 import { mendFailed } from './produce-reply.js'
 
 /**
- * Records that were gathered in this turn, and the answers that were written as if they were in their logs already. At the
- * end of the turn each log writes once; then the answers go out. Where a write fails they are mended before that.
+ * Records that were gathered in this turn, and the answers that were written as if they were in their logs already. At
+ * the end of the turn each log writes once; then the answers go out. Where a write fails they are mended before that.
  *
  *   gather t-0 [answer] | gather t-1 [answer] | gather t-0 [answer] | write t-0, t-1 | (mend) | answers go out
  */

@@ -46,7 +46,10 @@ export class Housekeeping {
   #run(chore: Chore): void {
     try {
       const steps = chore.run()
-      if (steps !== undefined) return this.#proceed(chore, steps[Symbol.iterator]())
+      if (steps !== undefined) {
+        this.#proceed(chore, steps[Symbol.iterator]())
+        return
+      }
     } catch (error) {
       this.#report(chore, error)
     }
@@ -57,13 +60,15 @@ export class Housekeeping {
   #proceed(chore: Chore, steps: Iterator<void>): void {
     if (this.#isClosed) return
     const until = this.#clock.now() + SLICE_MS
+    let isDone = false
     try {
-      while (this.#clock.now() < until) if (steps.next().done === true) return this.#later(chore)
+      while (!isDone && this.#clock.now() < until) isDone = steps.next().done === true
     } catch (error) {
       this.#report(chore, error)
-      return this.#later(chore)
+      isDone = true
     }
-    this.#clock.soon(() => this.#proceed(chore, steps))
+    if (isDone) this.#later(chore)
+    else this.#clock.soon(() => this.#proceed(chore, steps))
   }
 
   #report(chore: Chore, error: unknown): void {

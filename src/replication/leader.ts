@@ -25,8 +25,8 @@ export interface LeaderOptions {
 }
 
 /**
- * What makes records of a partition committed, as its leader sees it. Pure: offsets and times come in, the high watermark
- * goes out.
+ * What makes records of a partition committed, as its leader sees it. Pure: offsets and times come in, the high
+ * watermark goes out.
  *
  *   leader    ----------------+ end of the log
  *   in sync   -----------+    |

@@ -27,7 +27,10 @@ export interface FoundOffset {
 
 const NOTHING: FoundOffset = { timestamp: -1, offset: -1, leaderEpoch: -1 }
 
-/** Answers ListOffsets for one partition (Partition.fetchOffsetForTimestamp of Kafka). Rejects with ApiError or LogError. */
+/**
+ * Answers ListOffsets for one partition (Partition.fetchOffsetForTimestamp of Kafka). Rejects with ApiError or
+ * LogError.
+ */
 export async function findOffset(partition: Partition, query: OffsetQuery): Promise<FoundOffset> {
   partition.requireEpoch(query.currentLeaderEpoch, query.onlyLeader)
   const { timestamp, reader } = query
@@ -61,8 +64,9 @@ export async function findOffset(partition: Partition, query: OffsetQuery): Prom
   return NOTHING
 }
 
-function notAvailable(partition: Partition): Error {
-  const { name, highWatermark, leaderEpochStartOffset } = partition
-  const text = `Failed to fetch offsets for partition ${name}: its high watermark ${highWatermark} is before ${leaderEpochStartOffset}, where its leader began`
+function notAvailable({ name, highWatermark, leaderEpochStartOffset }: Partition): Error {
+  const text =
+    `Failed to fetch offsets for partition ${name}: ` +
+    `its high watermark ${highWatermark} is before ${leaderEpochStartOffset}, where its leader began`
   return apiError('OFFSET_NOT_AVAILABLE', text)
 }

@@ -4,7 +4,10 @@ import type { ErrorCode } from '#protocol/errors.js'
 export interface OffsetWaiter {
   readonly endOffset: number
   onReached(): void
-  /** It may never be: this broker does not lead any more (NOT_LEADER_OR_FOLLOWER), or cannot write (KAFKA_STORAGE_ERROR). */
+  /**
+   * It may never be: this broker does not lead any more (NOT_LEADER_OR_FOLLOWER), or cannot write
+   * (KAFKA_STORAGE_ERROR).
+   */
   onLost(code: ErrorCode): void
 }
 

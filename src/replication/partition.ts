@@ -88,7 +88,9 @@ export class Partition {
   readonly #host: PartitionHost
   readonly #context: { topicPartition: string; nowMs: number; isFromClient: boolean }
   readonly #options: { leaderEpoch: number; nowMs: number; origin: AppendOptions['origin'] }
-  /** The end of the last append that must be synced before it counts, what is synced, and whether a sync is to be begun. */
+  /**
+   * The end of the last append that must be synced before it counts, what is synced, and whether a sync is to be begun.
+   */
   #needsSyncEnd = 0
   #syncedEnd = 0
   #wantsSync = false
@@ -165,8 +167,8 @@ export class Partition {
   }
 
   /**
-   * The log, which knows of the epoch in which it is led. It is told when that is first of interest, so that a broker with
-   * thousands of partitions does not read as many files when it starts.
+   * The log, which knows of the epoch in which it is led. It is told when that is first of interest, so that a broker
+   * with thousands of partitions does not read as many files when it starts.
    */
   get knowingLog(): PartitionLog {
     if (!this.#isEpochAssigned) {
@@ -226,10 +228,10 @@ export class Partition {
     const leader = this.leader
     if (leader === null) throw apiError('NOT_LEADER_OR_FOLLOWER')
     if (needsAll && leader.isUnderMinInsync) {
-      throw apiError(
-        'NOT_ENOUGH_REPLICAS',
-        `The size of the current ISR ${this.isr.length} is insufficient to satisfy the min.isr requirement of ${leader.effectiveMinInsyncReplicas} for partition ${this.name}`,
-      )
+      const text =
+        `The size of the current ISR ${this.isr.length} is insufficient to satisfy ` +
+        `the min.isr requirement of ${leader.effectiveMinInsyncReplicas} for partition ${this.name}`
+      throw apiError('NOT_ENOUGH_REPLICAS', text)
     }
     const context = this.#context
     context.nowMs = nowMs
@@ -320,7 +322,9 @@ export class Partition {
     if (this.#firstWaiting !== null) this.#host.markWaking(this)
   }
 
-  /** Calls the waiter when its records are committed, at once if they are. Waiters come in the order of their offsets. */
+  /**
+   * Calls the waiter when its records are committed, at once if they are. Waiters come in the order of their offsets.
+   */
   whenCommitted(waiter: OffsetWaiter): void {
     if (waiter.endOffset <= this.highWatermark) waiter.onReached()
     else if (this.leader === null || this.isOffline) waiter.onLost(this.#lossCode)
@@ -376,8 +380,8 @@ export class Partition {
   }
 
   /**
-   * Raises the log start offset (DeleteRecords); `offset` -1 stands for the high watermark. Returns the offset that this
-   * came to. Throws ApiError or LogError.
+   * Raises the log start offset (DeleteRecords); `offset` -1 stands for the high watermark. Returns the offset that
+   * this came to. Throws ApiError or LogError.
    */
   deleteRecords(offset: number): number {
     this.requireLeader(-1)

@@ -77,8 +77,8 @@ function endpointBytes({ endpoint }: LeaderHint): number {
 }
 
 /**
- * Writes the whole answer, size and header included, at `at`; returns where it ends. Topics are those of the request, whose
- * bytes are in `source`. Fills in `results.errorAt`.
+ * Writes the whole answer, size and header included, at `at`; returns where it ends. Topics are those of the request,
+ * whose bytes are in `source`. Fills in `results.errorAt`.
  */
 export function writeReply(
   target: Buffer,

@@ -8,8 +8,8 @@ const TOPIC_IDS_FROM = 13
 
 /**
  * A Produce request, read by offsets where it lies. One object for all requests, made of parallel lists that are used
- * again, so that reading a request makes no object at all. Read whole before anything is done with it: what cannot be read
- * to its end has no effect.
+ * again, so that reading a request makes no object at all. Read whole before anything is done with it: what cannot be
+ * read to its end has no effect.
  *
  *   topics      at, bytes                     the name, or the 16 bytes of the id from version 13 on
  *   partitions  topic, index, at, bytes       of topic number `topic`; records at `at`, -1 bytes for null

@@ -12,7 +12,7 @@ import type { Partition } from './partition.js'
 import { type ErrorDetails, type LeaderHint, ProduceResults, replyBytesMax, writeReply } from './produce-reply.js'
 import { ProduceRequestReader } from './produce-request.js'
 import { errorCodeOf, isExpectedError } from './replication-error.js'
-import type { HostedTopic, TopicIndex } from './topic-index.js'
+import { absenceCode, type HostedTopic, type TopicIndex } from './topic-index.js'
 
 const TOPIC_IDS_FROM = 13
 const LEADER_FROM = 10
@@ -44,8 +44,8 @@ export interface ProducingOptions {
 }
 
 /**
- * Answers Produce requests: reads them where they lie, gathers their batches, writes their answers; see GatheredAppends for
- * when those go out. Codes and their order are those of KafkaApis.handleProduceRequest and ReplicaManager.
+ * Answers Produce requests: reads them where they lie, gathers their batches, writes their answers; see GatheredAppends
+ * for when those go out. Codes and their order are those of KafkaApis.handleProduceRequest and ReplicaManager.
  */
 export class Producing {
   readonly #options: ProducingOptions
@@ -127,48 +127,61 @@ export class Producing {
   }
 
   #append(raw: RawRequest, i: number, nowMs: number, allowInternal: boolean): void {
-    const request = this.#request
-    const { topics } = this.#options
-    const topicNumber = request.partitionTopic[i]!
-    const index = request.partitionIndex[i]!
-    const byId = raw.apiVersion >= TOPIC_IDS_FROM
-    const topicAt = request.topicAt[topicNumber]!
-    const topic = byId
-      ? topics.byIdBytes(raw.buffer, topicAt)
-      : topics.byNameBytes(raw.buffer, topicAt, request.topicBytes[topicNumber]!)
-    if (topic === undefined) {
-      return this.#fail(i, byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1, null)
+    const topic = this.#topicOf(raw, i)
+    const code = this.#refusalOf(raw, i, topic, allowInternal)
+    if (code === ErrorCode.NONE) {
+      this.#appendTo(raw, i, topic!.hosted[this.#request.partitionIndex[i]!]!, nowMs)
+      return
     }
-    if (index < 0 || index >= topic.partitionCount) {
-      return this.#fail(i, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1, null)
-    }
-    const at = request.recordsAt[i]!
-    try {
-      checkProduceRecords(raw.buffer, at, at + Math.max(0, request.recordsBytes[i]!), raw.apiVersion)
-    } catch (error) {
-      if (!(error instanceof InvalidRecordError)) throw error
-      return this.#fail(i, errorCodeOf(error), -1, null)
-    }
-    const { acks } = request
-    if (acks !== ACKS_NONE && acks !== ACKS_LEADER && acks !== ACKS_ALL) {
-      return this.#fail(i, ErrorCode.INVALID_REQUIRED_ACKS, -1, null)
-    }
-    if (topic.isInternal && !allowInternal) return this.#fail(i, ErrorCode.INVALID_TOPIC_EXCEPTION, -1, null)
-    const partition = topic.hosted[index]
-    if (partition === undefined) {
-      if (topic.offline.has(index)) return this.#fail(i, ErrorCode.KAFKA_STORAGE_ERROR, -1, null)
-      return this.#failNotLeader(raw, i, topic, index)
-    }
-    this.#appendTo(raw, i, partition, at, nowMs)
+    this.#fail(i, code, -1, null)
+    if (code === ErrorCode.NOT_LEADER_OR_FOLLOWER) this.#nameLeader(raw, i, topic!)
   }
 
-  #appendTo(raw: RawRequest, i: number, partition: Partition, at: number, nowMs: number): void {
-    const { acks } = this.#request
-    if (partition.isOffline) return this.#fail(i, ErrorCode.KAFKA_STORAGE_ERROR, -1, null)
-    if (!partition.isLeader) return this.#failNotLeader(raw, i, partition.topic, partition.index)
-    if (isTransactional(raw.buffer, at)) {
-      const refusal = this.#verify(raw, partition, at)
-      if (refusal !== null) return this.#fail(i, refusal.code, -1, { recordErrors: [], message: refusal.message })
+  #topicOf(raw: RawRequest, i: number): HostedTopic | undefined {
+    const request = this.#request
+    const { topics } = this.#options
+    const topic = request.partitionTopic[i]!
+    const at = request.topicAt[topic]!
+    if (raw.apiVersion >= TOPIC_IDS_FROM) return topics.byIdBytes(raw.buffer, at)
+    return topics.byNameBytes(raw.buffer, at, request.topicBytes[topic]!)
+  }
+
+  /** Why a partition gets no records, as far as that can be said without its log; NONE if it can. */
+  #refusalOf(raw: RawRequest, i: number, topic: HostedTopic | undefined, allowInternal: boolean): ErrorCode {
+    const { acks, partitionIndex, recordsAt, recordsBytes } = this.#request
+    if (topic === undefined) {
+      return raw.apiVersion >= TOPIC_IDS_FROM ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    const index = partitionIndex[i]!
+    if (index < 0 || index >= topic.partitionCount) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    const at = recordsAt[i]!
+    try {
+      checkProduceRecords(raw.buffer, at, at + Math.max(0, recordsBytes[i]!), raw.apiVersion)
+    } catch (error) {
+      if (!(error instanceof InvalidRecordError)) throw error
+      return errorCodeOf(error)
+    }
+    if (acks !== ACKS_NONE && acks !== ACKS_LEADER && acks !== ACKS_ALL) return ErrorCode.INVALID_REQUIRED_ACKS
+    if (topic.isInternal && !allowInternal) return ErrorCode.INVALID_TOPIC_EXCEPTION
+    const partition = topic.hosted[index]
+    if (partition === undefined) return absenceCode(topic, index)
+    if (partition.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    return partition.isLeader ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
+
+  #nameLeader(raw: RawRequest, i: number, topic: HostedTopic): void {
+    if (raw.apiVersion < LEADER_FROM) return
+    const index = this.#request.partitionIndex[i]!
+    this.#results.hints[i] = this.#options.leaderHint(topic, index, raw.channel.listenerName)
+  }
+
+  #appendTo(raw: RawRequest, i: number, partition: Partition, nowMs: number): void {
+    const { acks, recordsAt } = this.#request
+    const at = recordsAt[i]!
+    const refusal = isTransactional(raw.buffer, at) ? this.#verify(raw, partition, at) : null
+    if (refusal !== null) {
+      this.#fail(i, refusal.code, -1, { recordErrors: [], message: refusal.message })
+      return
     }
     try {
       const info = partition.appendFromClient(raw.buffer, at, nowMs, acks === ACKS_ALL)
@@ -183,22 +196,17 @@ export class Producing {
     }
   }
 
-  /** The same distinctions as ReplicaManager.appendToLocalLog: what is told beside the code depends on what went wrong. */
+  /**
+   * The same distinctions as ReplicaManager.appendToLocalLog: what is told beside the code depends on what went wrong.
+   */
   #failAppend(i: number, partition: Partition, error: unknown): void {
     if (!isExpectedError(error)) {
       this.#options.logger.error({ err: error, partition: partition.name }, 'an append failed for no known reason')
     }
     const code = errorCodeOf(error)
-    if (error instanceof InvalidRecordError && error.recordErrors.length > 0) {
-      return this.#fail(i, code, partition.log.logStartOffset, error)
-    }
-    this.#fail(i, code, WITHOUT_LOG_START.has(code) ? -1 : partition.log.logStartOffset, null)
-  }
-
-  #failNotLeader(raw: RawRequest, i: number, topic: HostedTopic, index: number): void {
-    this.#fail(i, ErrorCode.NOT_LEADER_OR_FOLLOWER, -1, null)
-    if (raw.apiVersion < LEADER_FROM) return
-    this.#results.hints[i] = this.#options.leaderHint(topic, index, raw.channel.listenerName)
+    const details = error instanceof InvalidRecordError && error.recordErrors.length > 0 ? error : null
+    const isSilent = details === null && WITHOUT_LOG_START.has(code)
+    this.#fail(i, code, isSilent ? -1 : partition.log.logStartOffset, details)
   }
 
   #verify(raw: RawRequest, partition: Partition, at: number): { code: ErrorCode; message: string | null } | null {

@@ -1,7 +1,8 @@
 import type { Logger } from '../runtime/ports.js'
 import type { Housekeeping } from './housekeeping.js'
 import type { Partition } from './partition.js'
-import type { ReplicaManager, ReplicationConfig } from './replica-manager.js'
+import type { ReplicaManager } from './replica-manager.js'
+import type { ReplicationConfig } from './replication-config.js'
 
 /** How often files whose time has come are removed, and `flush.ms` is looked at. */
 const SECOND_MS = 1000

@@ -23,29 +23,9 @@ import type { PartitionConfig } from './partition-config.js'
 import type { LeaderHint } from './produce-reply.js'
 import { Producing, type TransactionVerifier } from './producing.js'
 import { addChores } from './replica-chores.js'
+import type { ReplicationConfig } from './replication-config.js'
 import { apiError } from './replication-error.js'
 import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
-
-/** Options of the broker that act here; getters, because some are dynamic. */
-export interface ReplicationConfig {
-  /** `fetch.max.bytes`. */
-  readonly fetchMaxBytes: number
-  /** `max.incremental.fetch.session.cache.slots`. */
-  readonly fetchSessionSlots: number
-  /** `replica.lag.time.max.ms`. */
-  readonly replicaLagMsMax: Millis
-  /** `log.retention.check.interval.ms`. */
-  readonly retentionCheckMs: Millis
-  /** `log.flush.offset.checkpoint.interval.ms`, `log.flush.start.offset.checkpoint.interval.ms`: the lesser. */
-  readonly checkpointMs: Millis
-  /** `replica.high.watermark.checkpoint.interval.ms`. */
-  readonly highWatermarkCheckpointMs: Millis
-  /** `producer.id.expiration.ms` and `producer.id.expiration.check.interval.ms`. */
-  readonly producerExpirationMs: Millis
-  readonly producerExpirationCheckMs: Millis
-  /** `replica.alter.log.dirs.io.max.bytes.per.second`; Infinity for no limit. */
-  readonly moveBytesPerSecondMax: number
-}
 
 export interface ReplicaManagerOptions {
   readonly nodeId: number
@@ -310,7 +290,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     return best
   }
 
-  /** A move between directories that was broken off at its end leaves two logs: the one that the metadata names is kept. */
+  /**
+   * A move between directories that was broken off at its end leaves two logs: the one that the metadata names is kept.
+   */
   #onlyHolder(holders: readonly LogDirectory[], topic: HostedTopic, index: number, assigned: string): LogDirectory {
     const kept = holders.find(({ metaProperties }) => metaProperties?.directoryId === assigned) ?? holders[0]!
     for (const directory of holders) {
@@ -452,8 +434,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   }
 
   /**
-   * Raises the start of a partition's log and waits until all its replicas have done so; resolves with the low watermark.
-   * Rejects with ApiError (REQUEST_TIMED_OUT among them) or LogError.
+   * Raises the start of a partition's log and waits until all its replicas have done so; resolves with the low
+   * watermark. Rejects with ApiError (REQUEST_TIMED_OUT among them) or LogError.
    */
   deleteRecords(partition: Partition, offset: number, timeoutMs: Millis): Promise<number> {
     const to = partition.deleteRecords(offset)

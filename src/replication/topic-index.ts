@@ -51,8 +51,8 @@ interface CacheEntry {
 }
 
 /**
- * The topics of the cluster by name and by id, and by the bytes of either as they stand in a request, so that the hot path
- * makes no string.
+ * The topics of the cluster by name and by id, and by the bytes of either as they stand in a request, so that the hot
+ * path makes no string.
  */
 export class TopicIndex {
   readonly #byName = new Map<string, HostedTopic>()

@@ -9,8 +9,8 @@ const KEPT_MAX = 32
 const KEPT_BYTES_MAX = 16 * 1048576
 
 /**
- * Buffers that are used again. A fresh buffer of 128 KiB or more comes from the operating system page by page, which costs
- * more than reading the bytes into it does.
+ * Buffers that are used again. A fresh buffer of 128 KiB or more comes from the operating system page by page, which
+ * costs more than reading the bytes into it does.
  */
 export class BufferPool {
   readonly #free: Buffer[][] = Array.from({ length: CLASSES }, () => [])

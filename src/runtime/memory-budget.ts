@@ -5,8 +5,8 @@ export interface MemoryWaiter {
 }
 
 /**
- * How many bytes requests and answers in flight may hold in all. Who cannot have what it needs waits in line; small things
- * that must be are taken all the same (`take`), which is why nothing new begins while the budget is used up.
+ * How many bytes requests and answers in flight may hold in all. Who cannot have what it needs waits in line; small
+ * things that must be are taken all the same (`take`), which is why nothing new begins while the budget is used up.
  */
 export class MemoryBudget {
   readonly bytesMax: number
@@ -67,8 +67,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Calls the first in line, if there is what it waits for. Who was called takes it, and then passes the call on: waiters
-   * are woken one by one, and those with large wishes are not passed by.
+   * Calls the first in line, if there is what it waits for. Who was called takes it, and then passes the call on:
+   * waiters are woken one by one, and those with large wishes are not passed by.
    */
   pass(): void {
     for (const [waiter, bytes] of this.#waiting) {

@@ -11,8 +11,8 @@ export interface Parkable {
 }
 
 /**
- * Where requests wait. One heap by deadline and one timer for all of them: parking and leaving again, which is what nearly
- * every long-polling fetch does, sets no timer of its own.
+ * Where requests wait. One heap by deadline and one timer for all of them: parking and leaving again, which is what
+ * nearly every long-polling fetch does, sets no timer of its own.
  */
 export class ParkingPlace {
   readonly #clock: Clock

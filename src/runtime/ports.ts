@@ -41,9 +41,9 @@ export interface ConnectionHandler {
    */
   onData(buffer: Buffer, start: number, end: number): boolean
   /**
-   * Asked before each read: a view that the next bytes shall go straight into (the rest of a large frame), or null for the
-   * shared buffer. Bytes that land in it come to `onData` with that same view and `start` 0. A port that cannot aim its
-   * reads never asks.
+   * Asked before each read: a view that the next bytes shall go straight into (the rest of a large frame), or null for
+   * the shared buffer. Bytes that land in it come to `onData` with that same view and `start` 0. A port that cannot aim
+   * its reads never asks.
    */
   nextBuffer?(): Buffer | null
   /** All that was written has left the process; called only after `write` has returned false. */
@@ -59,9 +59,9 @@ export interface Connection {
   /** Hands in the receiver; nothing is read before. */
   start(handler: ConnectionHandler): void
   /**
-   * Sends the chunks in order, as one write; they belong to the connection until `done`, which is called once, also when
-   * the connection fails, and perhaps before `write` returns. Returns false when more is waiting than the socket takes
-   * (wait for onDrain, which comes when nothing is waiting any more).
+   * Sends the chunks in order, as one write; they belong to the connection until `done`, which is called once, also
+   * when the connection fails, and perhaps before `write` returns. Returns false when more is waiting than the socket
+   * takes (wait for onDrain, which comes when nothing is waiting any more).
    */
   write(chunks: readonly Uint8Array[], done?: () => void): boolean
   /** Bytes written and not yet taken by the operating system. */

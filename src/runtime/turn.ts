@@ -1,5 +1,6 @@
 /**
- * What happens at the end of a piece of work of the event loop (a read callback, a timer, a settled promise), in this order:
+ * What happens at the end of a piece of work of the event loop (a read callback, a timer, a settled promise), in this
+ * order:
  *
  *   write   records that were gathered go to their logs, with one system call for each log
  *   reply   answers that are ready go out, with one system call for each connection

@@ -38,7 +38,8 @@ export function versionMaxOf(api: Api, unstableVersions: boolean): number {
 
 /**
  * What ApiVersions answers for a table, in the order of the keys. Produce is said to begin with version 0, which nobody
- * serves any more: librdkafka before 2.12 takes a broker that says anything else for one without compression (KAFKA-18659).
+ * serves any more: librdkafka before 2.12 takes a broker that says anything else for one without compression
+ * (KAFKA-18659).
  */
 export function advertisedApis<Services>(
   table: readonly AnyHandler<Services>[],
@@ -53,7 +54,9 @@ export function advertisedApis<Services>(
     .sort((a, b) => a.apiKey - b.apiKey)
 }
 
-/** The table by API key. An API that Kafka does not serve on that kind of listener, or one listed twice, is a mistake. */
+/**
+ * The table by API key. An API that Kafka does not serve on that kind of listener, or one listed twice, is a mistake.
+ */
 export function servedApis<Services>(
   table: readonly AnyHandler<Services>[],
   kind: ListenerKind,

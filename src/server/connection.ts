@@ -44,11 +44,15 @@ export interface ConnectionHost {
 export interface FrameHandler {
   /** When a request of this API may begin. */
   orderOf(kind: ListenerKind, apiKey: number): RequestOrder
-  /** One request, without its size, in `buffer[start, end)`: valid only during this call and until records are written. */
+  /**
+   * One request, without its size, in `buffer[start, end)`: valid only during this call and until records are written.
+   */
   onFrame(connection: ServerConnection, buffer: Buffer, start: number, end: number): void
 }
 
-/** A first buffer for a frame that does not come whole: small, until the peer has shown that it sends what it announces. */
+/**
+ * A first buffer for a frame that does not come whole: small, until the peer has shown that it sends what it announces.
+ */
 const FIRST_BYTES = 65536
 /** Grows a frame's buffer to so many times what has come. */
 const GROWTH = 4
@@ -224,16 +228,25 @@ export class ServerConnection implements ConnectionHandler {
       }
       const size = this.#frameSize
       if (this.#frame === null && end - at >= size) {
-        if (!this.#mayStart(buffer, at, size)) return this.#hold(buffer, at, end)
+        if (!this.#mayStart(buffer, at, size)) {
+          this.#hold(buffer, at, end)
+          return
+        }
         this.#frameSize = -1
         this.#lastFrameBytes = size
         this.#host.frames.onFrame(this, buffer, at, at + size)
         at += size
       } else if (this.#frame !== null && this.#filled === size) {
-        if (!this.#mayStart(this.#frame, 0, size)) return this.#hold(buffer, at, end)
+        if (!this.#mayStart(this.#frame, 0, size)) {
+          this.#hold(buffer, at, end)
+          return
+        }
         this.#startFrame(this.#frame, size)
       } else {
-        if (!this.#makeRoom(end - at)) return this.#hold(buffer, at, end)
+        if (!this.#makeRoom(end - at)) {
+          this.#hold(buffer, at, end)
+          return
+        }
         const frame = this.#frame!
         const taken = Math.min(end - at, Math.min(frame.length, size) - this.#filled)
         if (taken > 0) buffer.copy(frame, this.#filled, at, at + taken)
@@ -352,7 +365,8 @@ export class ServerConnection implements ConnectionHandler {
     this.#inTakeUp = false
     if (this.closed) return
     if (!this.#paused) {
-      // Records of these requests may have been gathered, to be written at the end of this round: the bytes stay till then.
+      // Records of these requests may have been gathered, to be written at the end of this round: the bytes stay till
+      // then.
       budget.give(this.#held.length)
       this.#held = NO_BYTES
       this.#heldAt = 0

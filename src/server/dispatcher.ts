@@ -20,7 +20,10 @@ const API_VERSIONS_KEY = 18
 /** Array elements that one request may have in all: each becomes an object, and most a piece of the answer. */
 const ELEMENTS_MAX = 500_000
 
-/** A frame of this many bytes or more is accounted for while it is decoded, at so many bytes of memory for each of its own. */
+/**
+ * A frame of this many bytes or more is accounted for while it is decoded, at so many bytes of memory for each of its
+ * own.
+ */
 const LARGE_FRAME_BYTES = 262144
 const DECODED_BYTES_PER_BYTE = 8
 
@@ -34,8 +37,8 @@ export interface DispatcherOptions<Services> {
   readonly unstableVersions: boolean
   readonly turn: Turn
   /**
-   * Writes records that were gathered in this turn. Called before any request but Produce, so that a request sees what the
-   * ones before it on its connection did.
+   * Writes records that were gathered in this turn. Called before any request but Produce, so that a request sees what
+   * the ones before it on its connection did.
    */
   readonly writeGathered: () => void
 }
@@ -51,9 +54,9 @@ interface Entry<Services> extends ServedApi<Services>, ReplyObserver {
 /**
  * Finds the handler of a request, hands it over and sees to the answer.
  *
- * What nobody serves (an unknown API, a version out of range, an API of the other kind of listener) and what cannot be read
- * ends the connection, as in Kafka; but an ApiVersions request of an unknown version is answered with version 0 and the
- * versions that there are, because that is how clients find out.
+ * What nobody serves (an unknown API, a version out of range, an API of the other kind of listener) and what cannot be
+ * read ends the connection, as in Kafka; but an ApiVersions request of an unknown version is answered with version 0
+ * and the versions that there are, because that is how clients find out.
  */
 export class Dispatcher<Services> implements FrameHandler {
   readonly #services: Services
@@ -100,14 +103,21 @@ export class Dispatcher<Services> implements FrameHandler {
   }
 
   onFrame(connection: ServerConnection, buffer: Buffer, start: number, end: number): void {
-    if (end - start < 10) return connection.refuse(`a request of ${end - start} bytes has no whole header`)
+    if (end - start < 10) {
+      connection.refuse(`a request of ${end - start} bytes has no whole header`)
+      return
+    }
     const apiKey = (buffer[start]! << 8) | buffer[start + 1]!
     const version = (buffer[start + 2]! << 8) | buffer[start + 3]!
     const entry = this.#entries[connection.listenerKind][apiKey]
-    if (entry === undefined) return connection.refuse(`nobody serves API ${apiKey} (version ${version}) here`)
+    if (entry === undefined) {
+      connection.refuse(`nobody serves API ${apiKey} (version ${version}) here`)
+      return
+    }
     const request = this.#request
     if (!request.begin(connection, buffer, start, end)) {
-      return connection.refuse(`the client id of a request (${entry.api.name}) is longer than the request`)
+      connection.refuse(`the client id of a request (${entry.api.name}) is longer than the request`)
+      return
     }
     if (version < entry.versionMin || version > entry.versionMax) {
       if (apiKey === API_VERSIONS_KEY) this.#answerUnknownApiVersions(entry, request)
@@ -115,7 +125,8 @@ export class Dispatcher<Services> implements FrameHandler {
       return
     }
     if (version >= entry.flexibleFrom && !request.skipTaggedFields()) {
-      return connection.refuse(`the header of a request (${entry.api.name} ${version}) cannot be read`)
+      connection.refuse(`the header of a request (${entry.api.name} ${version}) cannot be read`)
+      return
     }
     this.#run(entry, request)
   }

@@ -2,8 +2,8 @@ import { type Api, inRange } from '#protocol/schema.js'
 
 /**
  * What an API answers when the whole request failed: the code in all the places where Kafka puts it. Most APIs have one
- * error code for the whole response; the table below has the others, whose codes stand at each item, filled in for every
- * item of the request.
+ * error code for the whole response; the table below has the others, whose codes stand at each item, filled in for
+ * every item of the request.
  */
 export function errorResponse(
   // biome-ignore lint/suspicious/noExplicitAny: any API at all

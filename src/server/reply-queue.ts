@@ -39,7 +39,9 @@ export class ReplyQueue implements Replies {
   /** Where an answer may be written after `reserve`, from `at` on. */
   buffer: Buffer = NO_BYTES
   at = 0
-  /** Requests that have a slot and no answer yet, those of them that are not free, and what they keep of their frames. */
+  /**
+   * Requests that have a slot and no answer yet, those of them that are not free, and what they keep of their frames.
+   */
   pending = 0
   pendingSerial = 0
   pendingAlone = 0
@@ -96,7 +98,10 @@ export class ReplyQueue implements Replies {
     this.at = this.#outEnd
   }
 
-  /** The answer stands in `buffer` from `at` to `end`. It stays there until the end of the turn, and may be mended till then. */
+  /**
+   * The answer stands in `buffer` from `at` to `end`. It stays there until the end of the turn, and may be mended till
+   * then.
+   */
   commit(end: number): void {
     if (this.#closed) return
     const bytes = end - this.at
@@ -110,7 +115,9 @@ export class ReplyQueue implements Replies {
     }
   }
 
-  /** Queues a whole answer. `release` is called when the chunks are not needed any more; their owner accounts for them. */
+  /**
+   * Queues a whole answer. `release` is called when the chunks are not needed any more; their owner accounts for them.
+   */
   send(chunks: readonly Uint8Array[], release?: () => void): void {
     if (this.#closed) {
       release?.()

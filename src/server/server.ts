@@ -71,8 +71,8 @@ const STALLED_MS = 10_000
 const REFUSALS_PER_SECOND = 5
 
 /**
- * The listeners of a broker and the connections that came in by them. One coarse timer looks after idle connections; none
- * has a timer of its own.
+ * The listeners of a broker and the connections that came in by them. One coarse timer looks after idle connections;
+ * none has a timer of its own.
  */
 export class Server implements ConnectionHost {
   readonly pool: BufferPool
@@ -158,7 +158,10 @@ export class Server implements ConnectionHost {
 
   #accept(transport: Connection, options: ListenerOptions): void {
     this.counters.accepted++
-    if (this.#closing) return transport.destroy()
+    if (this.#closing) {
+      transport.destroy()
+      return
+    }
     const address = transport.remoteAddress
     const limits = this.#limits
     const ofAddress = (this.#perAddress.get(address) ?? 0) + 1
@@ -166,7 +169,8 @@ export class Server implements ConnectionHost {
     if (ofAddress > allowed) {
       this.counters.refusedByIp++
       this.#refusals.info({ client: address, allowed }, 'too many connections from one address, closed the newest')
-      return transport.destroy()
+      transport.destroy()
+      return
     }
     if (this.#connections.size >= limits.connectionsMax) {
       if (this.#waiting.length < WAITING_MAX) {
@@ -290,8 +294,8 @@ export class Server implements ConnectionHost {
   }
 
   /**
-   * Begins with those that do not wait for memory themselves and have not moved for the longest time, and closes no more
-   * than are needed for the first who waits.
+   * Begins with those that do not wait for memory themselves and have not moved for the longest time, and closes no
+   * more than are needed for the first who waits.
    */
   #closeStalled(now: Millis): void {
     const stalled = [...this.#connections]

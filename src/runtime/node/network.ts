@@ -7,8 +7,8 @@ import type { Connection, ConnectionHandler, ConnectOptions, Listener, ListenOpt
  *
  * Plain connections read into one buffer that all of them share: a socket asks for memory, reads and calls back in one
  * synchronous step, so no two of them use it at once. For accepted sockets this needs a second Socket around the same
- * handle, because a server hands none of the options of a Socket on; where that is not to be had, connections fall back to
- * the 'data' event, which allocates 64 KiB for every read.
+ * handle, because a server hands none of the options of a Socket on; where that is not to be had, connections fall back
+ * to the 'data' event, which allocates 64 KiB for every read.
  */
 const RECEIVE_BYTES = 262144
 
@@ -17,7 +17,9 @@ const RECEIVE_BYTES = 262144
  * looks at the next one.
  */
 const TURN_BYTES_MAX = 2097152
-/** After so many windows alone a connection lets the loop look at the others, whom it may have kept from being heard. */
+/**
+ * After so many windows alone a connection lets the loop look at the others, whom it may have kept from being heard.
+ */
 const WINDOWS_ALONE_MAX = 4
 
 /** Entries of a queue that are left behind before they are cut off. */
@@ -138,7 +140,10 @@ function reason(error: unknown): string {
 
 const MAPPED_IPV4 = '::ffff:'
 
-/** A second Socket around the handle of an accepted one, which reads where we say; null if this Node.js has no such thing. */
+/**
+ * A second Socket around the handle of an accepted one, which reads where we say; null if this Node.js has no such
+ * thing.
+ */
 function wrap(accepted: net.Socket, shared: Shared): NodeConnection | null {
   const owner = accepted as unknown as { _handle: Handle | null }
   const handle = owner._handle

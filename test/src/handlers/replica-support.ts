@@ -1,7 +1,7 @@
 import { DescribeLogDirs } from '#protocol/messages/describe-log-dirs.js'
 import { Produce } from '#protocol/messages/produce.js'
 import { type BatchOptions, buildBatch } from '#protocol/records/build.js'
-import type { ReplicationConfig } from '#src/replication/replica-manager.js'
+import type { ReplicationConfig } from '#src/replication/replication-config.js'
 import type { AnyHandler } from '#src/server/api-table.js'
 import type { ServerLimits } from '#src/server/server.js'
 import { FakeNetwork } from '../../support/fake-network.js'

@@ -235,6 +235,8 @@ export async function stop(node: RaftNode): Promise<void> {
 export class MemoryNetwork {
   readonly #nodes = new Map<number, RaftNode>()
   readonly #cut = new Set<string>()
+  /** Counts the lives of a node: what an earlier one sends is not heard. */
+  readonly #lives = new Map<number, number>()
   /** Requests by name of API, as they were sent. */
   readonly sent: string[] = []
 
@@ -244,6 +246,7 @@ export class MemoryNetwork {
 
   remove(nodeId: number): void {
     this.#nodes.delete(nodeId)
+    this.#lives.set(nodeId, (this.#lives.get(nodeId) ?? 0) + 1)
   }
 
   cut(a: number, b: number): void {
@@ -257,6 +260,7 @@ export class MemoryNetwork {
 
   /** How node `from` reaches the others. */
   channelOf(from: number): RaftChannel {
+    const life = this.#lives.get(from)
     return {
       to: (_nodeId, address) => ({
         send: async <Q extends Fields, R extends Fields>(
@@ -265,7 +269,8 @@ export class MemoryNetwork {
           request: Encodable<Q>,
         ): Promise<Decoded<R>> => {
           const to = address.port - 9000
-          if (this.#cut.has(`${from}-${to}`)) throw new CallFailedError('disconnected', 'cut')
+          const isGone = (): boolean => this.#cut.has(`${from}-${to}`) || this.#lives.get(from) !== life
+          if (isGone()) throw new CallFailedError('disconnected', 'cut')
           const node = this.#nodes.get(to)
           if (node === undefined) throw new CallFailedError('refused', `nobody listens on ${address.port}`)
           const version = api.versions.to
@@ -273,7 +278,7 @@ export class MemoryNetwork {
           this.sent.push(`${from}->${to} ${api.name}`)
           const asked = roundTrip(requestCodec(api, version), request)
           const response = await answer(node, api.name, version, asked)
-          if (this.#cut.has(`${from}-${to}`)) throw new CallFailedError('disconnected', 'cut')
+          if (isGone()) throw new CallFailedError('disconnected', 'cut')
           return roundTrip(responseCodec(api, version), response as Encodable<R>)
         },
       }),

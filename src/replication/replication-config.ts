@@ -1,0 +1,22 @@
+import type { Millis } from '../runtime/ports.js'
+
+/** Options of the broker that act here; getters, because some are dynamic. */
+export interface ReplicationConfig {
+  /** `fetch.max.bytes`. */
+  readonly fetchMaxBytes: number
+  /** `max.incremental.fetch.session.cache.slots`. */
+  readonly fetchSessionSlots: number
+  /** `replica.lag.time.max.ms`. */
+  readonly replicaLagMsMax: Millis
+  /** `log.retention.check.interval.ms`. */
+  readonly retentionCheckMs: Millis
+  /** `log.flush.offset.checkpoint.interval.ms`, `log.flush.start.offset.checkpoint.interval.ms`: the lesser. */
+  readonly checkpointMs: Millis
+  /** `replica.high.watermark.checkpoint.interval.ms`. */
+  readonly highWatermarkCheckpointMs: Millis
+  /** `producer.id.expiration.ms` and `producer.id.expiration.check.interval.ms`. */
+  readonly producerExpirationMs: Millis
+  readonly producerExpirationCheckMs: Millis
+  /** `replica.alter.log.dirs.io.max.bytes.per.second`; Infinity for no limit. */
+  readonly moveBytesPerSecondMax: number
+}
