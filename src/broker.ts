@@ -330,6 +330,7 @@ class Node {
         producerIds: new ProducerIdBlocks(allocate),
         replicas: this.#replicas,
         groups: this.#groups,
+        quorum: this.#quorum,
         advertised: advertisedVersions(this.#image, unstableVersions, this.clusterId, nodeId),
         topics: topicLookup(this.#image),
         coordinators: coordinatorLocator(this.#image, topicMaker),

@@ -1,3 +1,4 @@
+import { readInt32, readInt64 } from '#protocol/records/batch.js'
 import type { Disk, File } from './disk.js'
 import type { PageCache } from './page-cache.js'
 
@@ -24,9 +25,12 @@ const pendingFirst = 8
  */
 export class IndexFile {
   readonly entryBytes: number
-  /** Where `seek` or `push` found the entry. True until the next call of either. */
+  /** Where `push` made room for an entry. True until the next call. */
   buffer: Buffer = noBytes
   at = 0
+  /** The stored entries of the page that was read last: who reads on finds the next entry there. Both 0: none. */
+  pageStart = 0
+  pageEnd = 0
   readonly #home: IndexHome
   readonly #suffix: string
   readonly #pageEntries: number
@@ -60,19 +64,31 @@ export class IndexFile {
     return this.#pendingCount === 0 && !this.#isDirty
   }
 
-  /** Points `buffer` and `at` to an entry. */
-  seek(index: number): void {
-    if (index >= this.#stored) {
-      this.buffer = this.#pending
-      this.at = (index - this.#stored) * this.entryBytes
-      return
+  /** The int32 that is `field` bytes into an entry. */
+  int32(index: number, field: number): number {
+    if (index >= this.#stored) return readInt32(this.#pending, (index - this.#stored) * this.entryBytes + field)
+    return readInt32(this.#pageOf(index), (index - this.pageStart) * this.entryBytes + field)
+  }
+
+  int64(index: number, field: number): number {
+    if (index >= this.#stored) return readInt64(this.#pending, (index - this.#stored) * this.entryBytes + field)
+    return readInt64(this.#pageOf(index), (index - this.pageStart) * this.entryBytes + field)
+  }
+
+  /** The page that a stored entry is on: entries [pageStart, pageEnd). True until the next call. */
+  #pageOf(index: number): Buffer {
+    const number = Math.floor(index / this.#pageEntries)
+    const start = number * this.#pageEntries
+    const needed = (index - start + 1) * this.entryBytes
+    const { pages } = this.#home
+    let page = pages.peek(this.#owner, number, needed)
+    if (page === null) {
+      const bytes = Math.min(this.#pageEntries, this.#stored - start) * this.entryBytes
+      page = pages.load(this.#owner, number, start * this.entryBytes, bytes, this.#readPage)
     }
-    const page = Math.floor(index / this.#pageEntries)
-    const inPage = index - page * this.#pageEntries
-    const position = page * this.#pageEntries * this.entryBytes
-    const bytes = Math.min(this.#pageEntries, this.#stored - page * this.#pageEntries) * this.entryBytes
-    this.at = inPage * this.entryBytes
-    this.buffer = this.#home.pages.get(this.#owner, page, position, bytes, this.at + this.entryBytes, this.#readPage)
+    this.pageStart = start
+    this.pageEnd = start + page.length / this.entryBytes
+    return page
   }
 
   /** Adds an entry, whose bytes the caller writes to `buffer` from `at` on. */
@@ -95,7 +111,7 @@ export class IndexFile {
     this.#open().truncate(count * this.entryBytes)
     this.#stored = count
     this.#pendingCount = 0
-    this.#owner = this.#home.pages.newOwner()
+    this.#disown()
     this.#isDirty = true
   }
 
@@ -137,6 +153,7 @@ export class IndexFile {
   close(): void {
     this.#file?.close()
     this.#file = null
+    this.#disown()
     this.#stored = -1
     this.#pendingCount = 0
     this.#pending = noBytes
@@ -155,8 +172,15 @@ export class IndexFile {
     return (this.#file ??= this.#home.disk.open(this.#path, { create: true }))
   }
 
-  #load(): void {
+  /** Pages that were read are of another file now. */
+  #disown(): void {
     this.#owner = this.#home.pages.newOwner()
+    this.pageStart = 0
+    this.pageEnd = 0
+  }
+
+  #load(): void {
+    this.#disown()
     this.#stored = Math.floor(Math.max(0, this.#home.disk.fileSize(this.#path)) / this.entryBytes)
     if (this.#stored === 0 || !this.#isZero(this.#stored - 1)) return
     // Entries, then zeros: the first zero is where they meet.
@@ -168,12 +192,11 @@ export class IndexFile {
       else low = middle + 1
     }
     this.#stored = low
-    this.#owner = this.#home.pages.newOwner()
+    this.#disown()
   }
 
   #isZero(index: number): boolean {
-    this.seek(index)
-    for (let byte = 0; byte < this.entryBytes; byte++) if (this.buffer[this.at + byte] !== 0) return false
+    for (let field = 0; field < this.entryBytes; field += 4) if (this.int32(index, field) !== 0) return false
     return true
   }
 

@@ -1,4 +1,4 @@
-import { readInt32, writeInt32 } from '#protocol/records/batch.js'
+import { writeInt32 } from '#protocol/records/batch.js'
 import { indexSuffix } from './file-names.js'
 import { IndexFile, type IndexHome } from './index-file.js'
 
@@ -38,13 +38,11 @@ export class OffsetIndex {
   }
 
   offsetAt(index: number): number {
-    this.file.seek(index)
-    return this.#baseOffset + readInt32(this.file.buffer, this.file.at)
+    return this.#baseOffset + this.file.int32(index, 0)
   }
 
   positionAt(index: number): number {
-    this.file.seek(index)
-    return readInt32(this.file.buffer, this.file.at + 4)
+    return this.file.int32(index, 4)
   }
 
   /** The greatest entry whose offset is not above `offset`, as an index; -1 if there is none. */
@@ -53,10 +51,15 @@ export class OffsetIndex {
     const file = this.file
     let low = 0
     let high = file.count
+    const { pageStart, pageEnd } = file
+    // One who reads on finds the next entry on the same page.
+    if (pageEnd > pageStart) {
+      if (file.int32(pageStart, 0) <= relative) low = pageStart + 1
+      if (file.int32(pageEnd - 1, 0) > relative) high = pageEnd - 1
+    }
     while (low < high) {
       const middle = (low + high) >>> 1
-      file.seek(middle)
-      if (readInt32(file.buffer, file.at) <= relative) low = middle + 1
+      if (file.int32(middle, 0) <= relative) low = middle + 1
       else high = middle
     }
     return low - 1
@@ -84,9 +87,8 @@ export class OffsetIndex {
     let lastPosition = 0
     const count = file.count
     for (let index = 0; index < count; index++) {
-      file.seek(index)
-      const relative = readInt32(file.buffer, file.at)
-      const position = readInt32(file.buffer, file.at + 4)
+      const relative = file.int32(index, 0)
+      const position = file.int32(index, 4)
       if (relative <= lastRelative || position <= lastPosition) return index
       if (relative >= relativeEnd || position >= sizeInBytes) return index
       lastRelative = relative

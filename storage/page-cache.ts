@@ -1,3 +1,6 @@
+/** More than any index file has. */
+const pagesPerOwner = 0x40_0000
+
 /** Fills `target` from `position` of the file on. */
 export type PageReader = (target: Buffer, position: number) => void
 
@@ -22,27 +25,25 @@ export class PageCache {
   }
 
   /**
-   * The page number `page` of an owner's file, which begins at `position` and has `bytes` bytes now, if they are
-   * read. A page that was read when the file was shorter will do as long as it has the first `needed` bytes. True
-   * until the next call.
+   * A page of an owner's file if it is here with at least `bytes` bytes: it may have been read when the file was
+   * shorter. True until the next call.
    */
-  get(owner: number, page: number, position: number, bytes: number, needed: number, read: PageReader): Buffer {
-    const key = owner * 0x40_0000 + page
-    const cached = this.#pages.get(key)
-    if (cached !== undefined) {
-      this.#pages.delete(key)
-      if (cached.length >= needed) {
-        this.#pages.set(key, cached)
-        return cached
-      }
-    }
+  peek(owner: number, page: number, bytes: number): Buffer | null {
+    const cached = this.#pages.get(owner * pagesPerOwner + page)
+    return cached !== undefined && cached.length >= bytes ? cached : null
+  }
+
+  /** Reads a page of `bytes` bytes that begins at `position` of the file. True until the next call. */
+  load(owner: number, page: number, position: number, bytes: number, read: PageReader): Buffer {
+    const key = owner * pagesPerOwner + page
+    this.#pages.delete(key)
     const fresh = this.#take(bytes)
     read(fresh, position)
     this.#pages.set(key, fresh)
     return fresh
   }
 
-  /** A buffer for a new page: that of the page used least lately, when the cache is full. */
+  /** A buffer for a new page: that of the page that has been here longest, when the cache is full. */
   #take(bytes: number): Buffer {
     if (this.#pages.size >= this.#pagesMax) {
       const [key, page] = this.#pages.entries().next().value!

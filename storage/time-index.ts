@@ -1,4 +1,4 @@
-import { readInt32, readInt64, writeInt32, writeInt64 } from '#protocol/records/batch.js'
+import { writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import { timeIndexSuffix } from './file-names.js'
 import { IndexFile, type IndexHome } from './index-file.js'
 
@@ -41,13 +41,11 @@ export class TimeIndex {
   }
 
   timestampAt(index: number): number {
-    this.file.seek(index)
-    return readInt64(this.file.buffer, this.file.at)
+    return this.file.int64(index, 0)
   }
 
   offsetAt(index: number): number {
-    this.file.seek(index)
-    return this.#baseOffset + readInt32(this.file.buffer, this.file.at + 8)
+    return this.#baseOffset + this.file.int32(index, 8)
   }
 
   /** The last entry whose time is not above `timestamp`, as an index; -1 if there is none. */
@@ -82,9 +80,8 @@ export class TimeIndex {
     let lastRelative = -1
     const count = file.count
     for (let index = 0; index < count; index++) {
-      file.seek(index)
-      const timestamp = readInt64(file.buffer, file.at)
-      const relative = readInt32(file.buffer, file.at + 8)
+      const timestamp = file.int64(index, 0)
+      const relative = file.int32(index, 8)
       if (timestamp <= lastTimestamp || relative < lastRelative || relative < 0 || relative >= relativeEnd) return index
       lastTimestamp = timestamp
       lastRelative = relative

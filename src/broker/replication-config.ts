@@ -32,6 +32,21 @@ export function replicationConfigOf(config: () => BrokerConfig): ReplicationConf
     get producerExpirationMs() {
       return config().get('producer.id.expiration.ms')
     },
+    get cleanerEnabled() {
+      return config().get('log.cleaner.enable')
+    },
+    get cleanerBackoffMs() {
+      return config().get('log.cleaner.backoff.ms')
+    },
+    get cleanerDedupeBytesMax() {
+      return config().get('log.cleaner.dedupe.buffer.size')
+    },
+    get cleanerLoadFactor() {
+      return config().get('log.cleaner.io.buffer.load.factor')
+    },
+    get cleanerBytesPerSecondMax() {
+      return config().get('log.cleaner.io.max.bytes.per.second')
+    },
     get producerExpirationCheckMs() {
       return config().get('producer.id.expiration.check.interval.ms')
     },

@@ -15,6 +15,7 @@ import { describeGroups } from './describe-groups.js'
 import { describeLogDirs } from './describe-log-dirs.js'
 import { describeProducers } from './describe-producers.js'
 import { describeTopicPartitions } from './describe-topic-partitions.js'
+import { describeQuorum } from './describe-quorum.js'
 import { electLeaders } from './elect-leaders.js'
 import { fetch } from './fetch.js'
 import { findCoordinator } from './find-coordinator.js'
@@ -67,6 +68,7 @@ export const brokerHandlers = [
   alterPartitionReassignments,
   listPartitionReassignments,
   offsetDelete,
+  describeQuorum,
   updateFeatures,
   describeCluster,
   describeProducers,

@@ -7,6 +7,7 @@ import { createTopics } from './create-topics.js'
 import { deleteTopics } from './delete-topics.js'
 import { describeCluster } from './describe-cluster.js'
 import { describeConfigs } from './describe-configs.js'
+import { describeQuorum } from './describe-quorum.js'
 import { electLeaders } from './elect-leaders.js'
 import { incrementalAlterConfigs } from './incremental-alter-configs.js'
 import { listPartitionReassignments } from './list-partition-reassignments.js'
@@ -23,6 +24,7 @@ export const controllerHandlers = [
   incrementalAlterConfigs,
   alterPartitionReassignments,
   listPartitionReassignments,
+  describeQuorum,
   updateFeatures,
   describeCluster,
 ] as const

@@ -1,4 +1,4 @@
-import { ErrorCode, errorName } from '#protocol/errors.js'
+import { ErrorCode } from '#protocol/errors.js'
 import { DescribeProducers } from '#protocol/messages/describe-producers.js'
 import { topicNameProblem } from '../controller/topic-name.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
@@ -9,13 +9,7 @@ export interface DescribeProducersServices {
   readonly replicas: ReplicaManager
 }
 
-/** Kafka's words for the codes that this API answers with. */
-const MESSAGES: Readonly<Partial<Record<string, string>>> = {
-  UNKNOWN_TOPIC_OR_PARTITION: 'This server does not host this topic-partition.',
-  NOT_LEADER_OR_FOLLOWER:
-    'For requests intended only for the leader, this error indicates that the broker is not the current leader. For requests intended for any replica, this error indicates that the broker is not a replica of the topic partition.',
-  KAFKA_STORAGE_ERROR: 'Disk error when trying to access log file on the disk.',
-}
+const NO_SUCH_TOPIC = 'This server does not host this topic-partition.'
 
 /**
  * DescribeProducers 0.
@@ -50,11 +44,12 @@ function describe(replicas: ReplicaManager, topic: string, partitionIndex: numbe
     return { partitionIndex, errorCode: ErrorCode.NONE, errorMessage: null, activeProducers }
   } catch (error) {
     if (!isExpectedError(error)) throw error
-    const code = errorCodeOf(error)
-    return failed(partitionIndex, code, MESSAGES[errorName(code)] ?? errorName(code))
+    // Kafka has words for a topic that it does not know, and none for a partition of a topic that it does.
+    const isKnown = replicas.topics.byName(topic) !== undefined
+    return failed(partitionIndex, errorCodeOf(error), isKnown ? null : NO_SUCH_TOPIC)
   }
 }
 
-function failed(partitionIndex: number, errorCode: number, errorMessage: string) {
+function failed(partitionIndex: number, errorCode: number, errorMessage: string | null) {
   return { partitionIndex, errorCode, errorMessage, activeProducers: [] }
 }

@@ -76,6 +76,11 @@ export class Connections {
     if (call !== undefined) this.end(call, false, now)
   }
 
+  /** Leaves a node alone for longer than after a failed call. */
+  backOff(nodeId: number, until: Millis): void {
+    this.#backoffUntil.set(nodeId, until)
+  }
+
   /** Forgets all calls; nodes that failed stay in their backoff. */
   reset(): void {
     this.#underWay.clear()

@@ -155,6 +155,8 @@ export class Raft implements Machine<RaftEvent, RaftEffect> {
         break
       case 'snapshotRejected':
         endSnapshot(core, event.id)
+        // It will hardly be better at once: not to carry it over and over as fast as the network can.
+        core.connections.backOff(core.leaderId, core.now + core.config.fetchTimeoutMs / 2)
         break
       case 'logCleaned':
         core.history.trimBefore(core.log.startOffset)

@@ -13,7 +13,7 @@ const NO_SESSION = 0
 /** A session that was not used for this long may be thrown out for any newcomer, ms. */
 const EVICTION_MS = 120_000
 /** Partitions in all sessions together. */
-const CACHED_PARTITIONS_MAX = 2_000_000
+const CACHED_PARTITIONS_MAX = 500_000
 
 /** What a client and this broker have agreed to fetch, so that it need not be said again every time. */
 export interface FetchSession {

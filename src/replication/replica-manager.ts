@@ -10,6 +10,7 @@ import type { MemoryBudget } from '../runtime/memory-budget.js'
 import { ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger, Millis, Random } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
+import { Cleaning } from './cleaning.js'
 import { DelayedDeletions } from './delayed-deletions.js'
 import type { FetchParameters } from './fetch-operation.js'
 import type { FetchPartition } from './fetch-partition.js'
@@ -74,6 +75,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   /** Directories whose high watermarks are not all in the checkpoint. */
   readonly #moved: Partition[] = []
   readonly futures: FutureReplicas
+  readonly #cleaning: Cleaning
   readonly #deletions: DelayedDeletions
   readonly #replicaCounts = new Map<LogDirectory, number>()
 
@@ -110,6 +112,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       onFollowerFetch: (asked, parameters) => this.#onFollowerFetch(asked, parameters),
     })
     this.housekeeping = new Housekeeping(clock, logger)
+    this.#cleaning = new Cleaning(this, options)
     this.futures = new FutureReplicas({
       clock,
       logger,
@@ -123,6 +126,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   /** Begins with what is done now and then. After the first metadata. */
   startHousekeeping(): void {
     addChores(this.housekeeping, this, this.#options)
+    this.#cleaning.start()
   }
 
   get directories(): readonly LogDirectory[] {
@@ -453,11 +457,17 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     }
   }
 
-  /** Writes what is gathered, then closes the directories: clean, with the broker's epoch in the marker. */
-  async close(brokerEpoch: number): Promise<void> {
+  /** Does nothing more by itself: no chores, no copies, no compaction, no deadlines. */
+  halt(): void {
     this.housekeeping.close()
+    this.#cleaning.close()
     this.futures.close()
     this.parking.close()
+  }
+
+  /** Writes what is gathered, then closes the directories: clean, with the broker's epoch in the marker. */
+  async close(brokerEpoch: number): Promise<void> {
+    this.halt()
     this.appends.write()
     for (const directory of this.directories) {
       try {

@@ -19,4 +19,14 @@ export interface ReplicationConfig {
   readonly producerExpirationCheckMs: Millis
   /** `replica.alter.log.dirs.io.max.bytes.per.second`; Infinity for no limit. */
   readonly moveBytesPerSecondMax: number
+  /** `log.cleaner.enable`. */
+  readonly cleanerEnabled: boolean
+  /** `log.cleaner.backoff.ms`. */
+  readonly cleanerBackoffMs: Millis
+  /** `log.cleaner.dedupe.buffer.size`: memory for the keys of one round. */
+  readonly cleanerDedupeBytesMax: number
+  /** `log.cleaner.io.buffer.load.factor`. */
+  readonly cleanerLoadFactor: number
+  /** `log.cleaner.io.max.bytes.per.second`; Infinity for no limit. */
+  readonly cleanerBytesPerSecondMax: number
 }

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
+import { askMain } from './ask/main.js'
 import { attachToBroker, type StartedBroker, startKafka, startOttla } from './broker.js'
 import { cacheDirectory } from './cache.js'
+import { diskMain } from './disk/main.js'
 import { endAllProcesses } from './process.js'
 import type { CheckResult, Suite } from './suite.js'
 import { confluentSuite } from './suites/confluent.js'
@@ -21,6 +23,8 @@ const suites: readonly Suite[] = [
 ]
 
 const usage = `npm run compat -- [options]
+npm run compat -- ask       the same questions to Ottla and to Apache Kafka, and their answers compared
+npm run compat -- disk      files of Ottla read by Kafka's tools, files of Kafka served by Ottla and taken back
 
 Runs real clients and Apache Kafka's own tools against a broker, by default one that is started for it.
 
@@ -136,8 +140,12 @@ function print(result: CheckResult): void {
   if (result.error !== undefined) process.stdout.write(`${result.error.replace(/^/gm, '       ')}\n`)
 }
 
+/** Areas with a command line of their own: `npm run compat -- ask ...`. */
+const areas: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { ask: askMain, disk: diskMain }
+
 try {
-  process.exitCode = await main()
+  const [area = '', ...rest] = process.argv.slice(2)
+  process.exitCode = await (areas[area]?.(rest) ?? main())
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 2

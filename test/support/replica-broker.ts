@@ -61,6 +61,11 @@ const TEST_CONFIG: ReplicationConfig = {
   producerExpirationMs: 86_400_000,
   producerExpirationCheckMs: 600_000,
   moveBytesPerSecondMax: Infinity,
+  cleanerEnabled: true,
+  cleanerBackoffMs: 15_000,
+  cleanerDedupeBytesMax: 1_048_576,
+  cleanerLoadFactor: 0.9,
+  cleanerBytesPerSecondMax: Infinity,
 }
 
 export const DEFAULT_PARTITION_CONFIG: PartitionConfig = {

@@ -10,7 +10,7 @@ const DELETE = 1
 const APPEND = 2
 const SUBTRACT = 3
 
-/** Kafka applies dynamic options of brokers a little after it has answered. */
+/** Kafka applies options a little after it has answered. */
 const SETTLE: Step = { sleep: 300 }
 
 /** Texts of documentation are ours, not Kafka's. */
@@ -113,8 +113,10 @@ function incrementalSteps(topic: string): Step[] {
     alter(1, TOPIC, topic, [['retention.ms', SUBTRACT, '1']]),
     alter(1, TOPIC, topic, [['retention.ms', 9, '1']]),
     alter(1, TOPIC, topic, [['cleanup.policy', APPEND, 'compact']]),
+    SETTLE,
     describe(4, TOPIC, topic, ['cleanup.policy'], { includeSynonyms: true }),
     alter(1, TOPIC, topic, [['cleanup.policy', SUBTRACT, 'delete']]),
+    SETTLE,
     describe(4, TOPIC, topic, ['cleanup.policy']),
     alter(1, TOPIC, topic, [['cleanup.policy', APPEND, 'shred']]),
     alter(1, TOPIC, topic, [
@@ -124,8 +126,10 @@ function incrementalSteps(topic: string): Step[] {
     alter(1, TOPIC, topic, []),
     alter(1, TOPIC, '', [['segment.ms', SET, '1']]),
     alter(1, TOPIC, topic, [['segment.ms', SET, '5000']], { validateOnly: true }),
+    SETTLE,
     describe(4, TOPIC, topic, ['segment.ms', 'retention.ms']),
     alter(1, TOPIC, topic, [['retention.ms', DELETE, null]]),
+    SETTLE,
     describe(4, TOPIC, topic, ['retention.ms']),
     ask('IncrementalAlterConfigs', 1, {
       resources: [
@@ -160,8 +164,10 @@ function incrementalSteps(topic: string): Step[] {
 function replaceSteps(topic: string): Step[] {
   return [
     ...inVersions(0, 2, v => replace(v, TOPIC, topic, { 'segment.ms': '7000', 'retention.ms': '8000' })),
+    SETTLE,
     describe(4, TOPIC, topic, ['segment.ms', 'retention.ms', 'cleanup.policy']),
     ...inVersions(0, 2, v => replace(v, TOPIC, topic, { 'segment.ms': '9000' })),
+    SETTLE,
     describe(4, TOPIC, topic, ['segment.ms', 'retention.ms', 'cleanup.policy']),
     ...inVersions(0, 2, v => replace(v, TOPIC, topic, { 'segment.ms': 'x' })),
     ...inVersions(0, 2, v => replace(v, TOPIC, 'no-such-topic', { 'segment.ms': '1' })),
@@ -169,6 +175,7 @@ function replaceSteps(topic: string): Step[] {
     replace(2, TOPIC, topic, { 'segment.ms': null }),
     replace(2, TOPIC, topic, {}, { validateOnly: true }),
     replace(2, TOPIC, topic, {}),
+    SETTLE,
     describe(4, TOPIC, topic, ['segment.ms', 'retention.ms']),
     replace(2, 99, 'x', { a: 'b' }),
   ]
