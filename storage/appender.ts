@@ -157,6 +157,7 @@ export class Appender {
     // First all checks, then all changes.
     for (let at = start; at < end; at += batch.sizeInBytes(buffer, at)) {
       const size = batch.sizeInBytes(buffer, at)
+      if (at + size > end) throw new Error(`An append to ${state.name} ends within a batch`)
       if (size > config.maxMessageBytes && origin !== 'raft') throw tooLarge(size, config.maxMessageBytes)
       if (batch.hasProducerId(buffer, at)) {
         if (origin === 'client' && state.producers.findDuplicate(buffer, at)) return this.#duplicate()
@@ -184,7 +185,7 @@ export class Appender {
     let maxTimestamp = -1
     let count = 0
     let at = start
-    for (; at < end; at += batch.sizeInBytes(buffer, at)) {
+    for (let size = wholeSize(buffer, at, end); size > 0; size = wholeSize(buffer, at, end)) {
       if (leaderEpochAt(buffer, at) > options.leaderEpoch) break
       const first = baseOffsetAt(buffer, at)
       if (first < next) throw unexpectedOffset(buffer, start, end, first, next)
@@ -193,6 +194,7 @@ export class Appender {
       if (leaderEpochAt(buffer, at) >= 0 && batch.isControl(buffer, at)) checkControl(buffer, at)
       maxTimestamp = Math.max(maxTimestamp, maxTimestampAt(buffer, at))
       count++
+      at += size
     }
     if (count === 0) return this.#inform(this.#stagedEnd, 0, 0, -1, options.nowMs)
     const firstOffset = baseOffsetAt(buffer, start)
@@ -329,6 +331,18 @@ function jitterOf(state: LogState, segment: Segment): number {
   return (hash >>> 0) % bound
 }
 
+/**
+ * The size of a batch that a leader sent; 0 for a last one that is cut, as fetches cut it. CORRUPT_MESSAGE for no
+ * batch.
+ */
+function wholeSize(buffer: Buffer, at: number, end: number): number {
+  try {
+    return batch.batchSizeAt(buffer, at, end)
+  } catch (error) {
+    throw new LogError('CORRUPT_MESSAGE', (error as Error).message, { cause: error })
+  }
+}
+
 /** A marker must be readable before anything of its append is done. */
 function checkControl(buffer: Buffer, at: number): void {
   try {
@@ -352,7 +366,11 @@ function tooLarge(bytes: number, bytesMax: number): LogError {
 
 function unexpectedOffset(buffer: Buffer, start: number, end: number, found: number, expected: number): LogError {
   let lastOffset = -1
-  for (let at = start; at < end; at += batch.sizeInBytes(buffer, at)) lastOffset = lastOffsetAt(buffer, at)
+  let at = start
+  for (let size = wholeSize(buffer, at, end); size > 0; size = wholeSize(buffer, at, end)) {
+    lastOffset = lastOffsetAt(buffer, at)
+    at += size
+  }
   const options = { firstOffset: baseOffsetAt(buffer, start), lastOffset }
   const text = `A batch begins at offset ${found}, below ${expected}, where the log ends`
   return new LogError('UNEXPECTED_APPEND_OFFSET', text, options)

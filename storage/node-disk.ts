@@ -1,31 +1,4 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  fsync,
-  fsyncSync,
-  ftruncateSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  read as readWithPool,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  unlink,
-  unlinkSync,
-  utimesSync,
-  writeFileSync,
-  writeSync,
-  writevSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
@@ -101,9 +74,9 @@ class NodeFile implements File {
   constructor(open: OpenFiles, path: string, flags: number) {
     this.#open = open
     this.path = path
-    this.#descriptor = openSync(path, flags, 0o644)
-    this.#flags = flags & ~constants.O_CREAT
-    this.size = fstatSync(this.#descriptor).size
+    this.#descriptor = fs.openSync(path, flags, 0o644)
+    this.#flags = flags & ~fs.constants.O_CREAT
+    this.size = fs.fstatSync(this.#descriptor).size
     open.add(this)
   }
 
@@ -111,7 +84,7 @@ class NodeFile implements File {
     const descriptor = this.#use()
     let done = 0
     while (done < length) {
-      const count = readSync(descriptor, target, offset + done, length - done, position + done)
+      const count = fs.readSync(descriptor, target, offset + done, length - done, position + done)
       if (count === 0) break
       done += count
     }
@@ -128,7 +101,7 @@ class NodeFile implements File {
       const descriptor = this.#hold()
       let done = 0
       const step = () =>
-        readWithPool(descriptor, target, offset + done, length - done, position + done, (error, count) => {
+        fs.read(descriptor, target, offset + done, length - done, position + done, (error, count) => {
           if (error === null && count > 0 && (done += count) < length) return step()
           this.#letGo()
           if (error === null) resolve(done)
@@ -143,7 +116,7 @@ class NodeFile implements File {
     for (const chunk of chunks) length += chunk.length
     const descriptor = this.#use()
     try {
-      let skip = writevSync(descriptor, chunks as Uint8Array[], this.size)
+      let skip = fs.writevSync(descriptor, chunks as Uint8Array[], this.size)
       let position = this.size + skip
       // The system may take less than it was given: the rest goes chunk by chunk.
       for (let index = 0; position < this.size + length; index++) {
@@ -178,25 +151,25 @@ class NodeFile implements File {
   }
 
   truncate(size: number): void {
-    ftruncateSync(this.#use(), size)
+    fs.ftruncateSync(this.#use(), size)
     this.size = size
   }
 
   async sync(): Promise<void> {
     const descriptor = this.#hold()
     try {
-      await waited(done => fdatasync(descriptor, done))
+      await waited(done => fs.fdatasync(descriptor, done))
     } finally {
       this.#letGo()
     }
   }
 
   syncNow(): void {
-    fdatasyncSync(this.#use())
+    fs.fdatasyncSync(this.#use())
   }
 
   rename(to: string): void {
-    renameSync(this.path, to)
+    fs.renameSync(this.path, to)
     this.path = to
   }
 
@@ -212,7 +185,7 @@ class NodeFile implements File {
       this.#isUsed = false
       return false
     }
-    closeSync(this.#descriptor)
+    fs.closeSync(this.#descriptor)
     this.#descriptor = noDescriptor
     this.ringIndex = -1
     return true
@@ -222,7 +195,7 @@ class NodeFile implements File {
     this.#isUsed = true
     if (this.#descriptor === noDescriptor) {
       if (this.#isClosed) throw new Error(`${this.path} is closed`)
-      this.#descriptor = openSync(this.path, this.#flags)
+      this.#descriptor = fs.openSync(this.path, this.#flags)
       this.#open.add(this)
     }
     return this.#descriptor
@@ -244,13 +217,13 @@ class NodeFile implements File {
     this.#open.remove(this)
     const descriptor = this.#descriptor
     this.#descriptor = noDescriptor
-    closeSync(descriptor)
+    fs.closeSync(descriptor)
   }
 
   /** After a write that failed half way: what it left behind `size` must not be taken for data. */
   #cutBack(descriptor: number): void {
     try {
-      ftruncateSync(descriptor, this.size)
+      fs.ftruncateSync(descriptor, this.size)
     } catch {
       // The error of the write is the one to tell; recovery cuts off what stays.
     }
@@ -259,7 +232,7 @@ class NodeFile implements File {
 
 function writeFully(descriptor: number, buffer: Uint8Array, start: number, end: number, position: number): void {
   let at = start
-  while (at < end) at += writeSync(descriptor, buffer, at, end - at, position + at - start)
+  while (at < end) at += fs.writeSync(descriptor, buffer, at, end - at, position + at - start)
 }
 
 function isMissing(error: unknown): boolean {
@@ -274,68 +247,68 @@ class NodeDisk implements Disk {
   }
 
   open(path: string, options: OpenOptions = {}): File {
-    const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR
-    return new NodeFile(this.#open, path, options.create === true ? access | constants.O_CREAT : access)
+    const access = options.readOnly === true ? fs.constants.O_RDONLY : fs.constants.O_RDWR
+    return new NodeFile(this.#open, path, options.create === true ? access | fs.constants.O_CREAT : access)
   }
 
   exists(path: string): boolean {
-    return existsSync(path)
+    return fs.existsSync(path)
   }
 
   fileSize(path: string): number {
-    return statSync(path, { throwIfNoEntry: false })?.size ?? -1
+    return fs.statSync(path, { throwIfNoEntry: false })?.size ?? -1
   }
 
   list(path: string): readonly DirectoryEntry[] {
-    const entries = readdirSync(path, { withFileTypes: true })
+    const entries = fs.readdirSync(path, { withFileTypes: true })
     const listed = entries.map(entry => ({ name: entry.name, isDirectory: entry.isDirectory() }))
     return listed.sort((left, right) => (left.name < right.name ? -1 : 1))
   }
 
   readFile(path: string): Buffer {
-    return readFileSync(path)
+    return fs.readFileSync(path)
   }
 
   replaceFile(path: string, content: Uint8Array): void {
     const temporary = `${path}.tmp`
-    const descriptor = openSync(temporary, 'w', 0o644)
+    const descriptor = fs.openSync(temporary, 'w', 0o644)
     try {
       writeFully(descriptor, content, 0, content.length, 0)
-      fsyncSync(descriptor)
+      fs.fsyncSync(descriptor)
     } finally {
-      closeSync(descriptor)
+      fs.closeSync(descriptor)
     }
-    renameSync(temporary, path)
+    fs.renameSync(temporary, path)
     this.syncDirectory(parentOf(path))
   }
 
   async replaceFileAsync(path: string, content: Uint8Array): Promise<void> {
     // A name of its own, so that a synchronous replacement in the meantime cannot meet a half-written file.
     const temporary = `${path}.async.tmp`
-    const descriptor = openSync(temporary, 'w', 0o644)
+    const descriptor = fs.openSync(temporary, 'w', 0o644)
     try {
       writeFully(descriptor, content, 0, content.length, 0)
-      await waited(done => fsync(descriptor, done))
+      await waited(done => fs.fsync(descriptor, done))
     } finally {
-      closeSync(descriptor)
+      fs.closeSync(descriptor)
     }
-    renameSync(temporary, path)
+    fs.renameSync(temporary, path)
     await this.syncDirectoryAsync(parentOf(path))
   }
 
   writeFile(path: string, content: Uint8Array): void {
     const temporary = `${path}.tmp`
-    writeFileSync(temporary, content, { mode: 0o644 })
-    renameSync(temporary, path)
+    fs.writeFileSync(temporary, content, { mode: 0o644 })
+    fs.renameSync(temporary, path)
   }
 
   rename(from: string, to: string): void {
-    renameSync(from, to)
+    fs.renameSync(from, to)
   }
 
   remove(path: string): void {
     try {
-      unlinkSync(path)
+      fs.unlinkSync(path)
     } catch (error) {
       if (!isMissing(error)) throw error
     }
@@ -343,14 +316,14 @@ class NodeDisk implements Disk {
 
   async removeAsync(path: string): Promise<void> {
     try {
-      await waited(done => unlink(path, done))
+      await waited(done => fs.unlink(path, done))
     } catch (error) {
       if (!isMissing(error)) throw error
     }
   }
 
   removeDirectory(path: string): void {
-    rmSync(path, { recursive: true, force: true })
+    fs.rmSync(path, { recursive: true, force: true })
   }
 
   removeDirectoryAsync(path: string): Promise<void> {
@@ -358,39 +331,39 @@ class NodeDisk implements Disk {
   }
 
   makeDirectory(path: string): void {
-    mkdirSync(path, { recursive: true, mode: 0o755 })
+    fs.mkdirSync(path, { recursive: true, mode: 0o755 })
   }
 
   syncDirectory(path: string): void {
-    const descriptor = openSync(path, 'r')
+    const descriptor = fs.openSync(path, 'r')
     try {
-      fsyncSync(descriptor)
+      fs.fsyncSync(descriptor)
     } finally {
-      closeSync(descriptor)
+      fs.closeSync(descriptor)
     }
   }
 
   async syncDirectoryAsync(path: string): Promise<void> {
-    const descriptor = openSync(path, 'r')
+    const descriptor = fs.openSync(path, 'r')
     try {
-      await waited(done => fsync(descriptor, done))
+      await waited(done => fs.fsync(descriptor, done))
     } finally {
-      closeSync(descriptor)
+      fs.closeSync(descriptor)
     }
   }
 
   modifiedTime(path: string): number {
-    return Math.floor(statSync(path).mtimeMs)
+    return Math.floor(fs.statSync(path).mtimeMs)
   }
 
   setModifiedTime(path: string, timeMs: number): void {
     // A little more, so that the fraction of a second that the system stores is not below the millisecond.
     const seconds = (timeMs + 0.001) / 1000
-    utimesSync(path, seconds, seconds)
+    fs.utimesSync(path, seconds, seconds)
   }
 
   space(path: string): { totalBytes: number; usableBytes: number } {
-    const system = statfsSync(path)
+    const system = fs.statfsSync(path)
     return { totalBytes: system.blocks * system.bsize, usableBytes: system.bavail * system.bsize }
   }
 
@@ -429,14 +402,14 @@ function nativeLocks(): NativeLocks | null {
 
 /** Excludes every process that locks as Kafka does (a record lock by fcntl), and others of this process too. */
 function lockWithNative(path: string, native: NativeLocks): Lock | null {
-  const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644)
+  const descriptor = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644)
   try {
-    if (native.tryLock(descriptor)) return { release: () => closeSync(descriptor) }
+    if (native.tryLock(descriptor)) return { release: () => fs.closeSync(descriptor) }
   } catch (error) {
-    closeSync(descriptor)
+    fs.closeSync(descriptor)
     throw error
   }
-  closeSync(descriptor)
+  fs.closeSync(descriptor)
   return null
 }
 
@@ -446,31 +419,31 @@ function lockWithNative(path: string, native: NativeLocks): Lock | null {
  * out.
  */
 function lockWithoutNative(path: string): Lock | null {
-  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644))
+  fs.closeSync(fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644))
   if (isLockedByOther(path)) return null
   const owner = `${path}.owner`
   const mine = `${owner}.${process.pid}`
-  writeFileSync(mine, `${process.pid} ${processStart(process.pid)}\n`)
+  fs.writeFileSync(mine, `${process.pid} ${processStart(process.pid)}\n`)
   try {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        linkSync(mine, owner) // fails if it is there, and is never seen half written
-        return { release: () => rmSync(owner, { force: true }) }
+        fs.linkSync(mine, owner) // fails if it is there, and is never seen half written
+        return { release: () => fs.rmSync(owner, { force: true }) }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
       if (isOwnerAlive(owner)) return null
-      rmSync(owner, { force: true })
+      fs.rmSync(owner, { force: true })
     }
     return null
   } finally {
-    rmSync(mine, { force: true })
+    fs.rmSync(mine, { force: true })
   }
 }
 
 function isOwnerAlive(owner: string): boolean {
   try {
-    const [pid = '', start = ''] = readFileSync(owner, 'utf8').trim().split(' ')
+    const [pid = '', start = ''] = fs.readFileSync(owner, 'utf8').trim().split(' ')
     process.kill(Number(pid), 0)
     return start === '' || processStart(Number(pid)) === start
   } catch (error) {
@@ -481,7 +454,7 @@ function isOwnerAlive(owner: string): boolean {
 /** When a process began, in the kernel's ticks, so that a process id used again is not taken for the old process. */
 function processStart(pid: number): string {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
   } catch {
     return ''
@@ -490,8 +463,9 @@ function processStart(pid: number): string {
 
 function isLockedByOther(path: string): boolean {
   try {
-    const inode = statSync(path).ino
-    return readFileSync('/proc/locks', 'utf8')
+    const inode = fs.statSync(path).ino
+    return fs
+      .readFileSync('/proc/locks', 'utf8')
       .split('\n')
       .some(line => / (POSIX|OFDLCK) /.test(line) && line.includes(`:${inode} `))
   } catch {

@@ -116,7 +116,7 @@ export async function measure(load: string, broker: Running, work: Work, seconds
   const results: LoadResult[] = []
   let elapsed = 0
   do {
-    const { stdout } = await run(load, args, { timeout: (seconds + 60) * 1000 })
+    const { stdout } = await run(load, args, { timeout: Math.ceil(seconds + 60) * 1000 })
     const result = JSON.parse(stdout) as LoadResult
     results.push(result)
     elapsed += result.seconds

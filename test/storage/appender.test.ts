@@ -61,6 +61,18 @@ test('a follower leaves out batches of an epoch that it does not know of yet, an
   assert.deepEqual([none.byteCount, none.lastOffset, log.logEndOffset], [0, 1, 2])
 })
 
+test('a follower leaves out a last batch that is cut, and refuses what is no batch', () => {
+  const { log } = rig()
+  const two = Buffer.concat([batchOf({ baseOffset: 0 }), batchOf({ baseOffset: 1 })])
+  for (const cut of [1, 30, 60, 65]) {
+    const info = append(log, two.subarray(0, two.length - cut), { origin: 'replication' })
+    assert.deepEqual([info.batchCount, log.logEndOffset], [1, 1])
+    log.truncateTo(0)
+  }
+  refuses('CORRUPT_MESSAGE', () => append(log, Buffer.alloc(100), { origin: 'replication' }))
+  assert.equal(log.logEndOffset, 0)
+})
+
 test('an idempotent producer may repeat its last five batches and skip nothing', () => {
   const { log } = rig()
   const of = (baseSequence: number, producerEpoch = 0) =>

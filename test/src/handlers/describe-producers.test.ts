@@ -29,15 +29,16 @@ test('the producers of a partition are described, by its leader alone', async ()
     ],
   )
   assert.deepEqual(ask('t', 1).activeProducers, [])
-  const failures: [string, number, string, RegExp][] = [
-    ['t', 9, 'UNKNOWN_TOPIC_OR_PARTITION', /does not host this topic-partition/],
+  const failures: [string, number, string, RegExp | null][] = [
+    ['t', 9, 'UNKNOWN_TOPIC_OR_PARTITION', null],
     ['nope', 0, 'UNKNOWN_TOPIC_OR_PARTITION', /does not host this topic-partition/],
-    ['elsewhere', 0, 'NOT_LEADER_OR_FOLLOWER', /not the current leader/],
+    ['elsewhere', 0, 'NOT_LEADER_OR_FOLLOWER', null],
     ['a/b', 0, 'INVALID_TOPIC_EXCEPTION', /^Topic name is invalid: 'a\/b' contains/],
   ]
   for (const [topic, partition, error, message] of failures) {
     const answer = ask(topic, partition)
     assert.equal(errorName(answer.errorCode), error)
-    assert.match(answer.errorMessage!, message)
+    if (message === null) assert.equal(answer.errorMessage, null)
+    else assert.match(answer.errorMessage!, message)
   }
 })
