@@ -1,4 +1,5 @@
 import type { LoadReport, LogDirectory } from '#storage/log-directory.js'
+import { LogError } from '#storage/log-error.js'
 import type { MetadataSubscriber } from '../metadata/delta.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
 import type { DynamicConfig } from './dynamic-config.js'
@@ -33,16 +34,40 @@ export class DirectoryLoader implements MetadataSubscriber {
 
   async #load(): Promise<void> {
     for (const directory of this.#directories) {
-      const work = directory.load(topic => this.#config.ofTopic(topic), this.#clock.wallTime())
-      for (;;) {
-        const until = this.#clock.now() + SLICE_MS
-        let step = work.next()
-        while (step.done !== true && this.#clock.now() < until) step = work.next()
-        if (step.done === true) {
-          this.#report(directory, step.value)
-          break
+      try {
+        await this.#loadOne(directory)
+      } catch (error) {
+        // It has said so itself and is offline; the others go on, unless it was the last one.
+        if (!(error instanceof LogError)) throw error
+        this.#logger.error({ err: error, directory: directory.path }, 'a log directory could not be loaded')
+      }
+    }
+    this.#expectEachOnce()
+  }
+
+  async #loadOne(directory: LogDirectory): Promise<void> {
+    const work = directory.load(topic => this.#config.ofTopic(topic), this.#clock.wallTime())
+    for (;;) {
+      const until = this.#clock.now() + SLICE_MS
+      let step = work.next()
+      while (step.done !== true && this.#clock.now() < until) step = work.next()
+      if (step.done === true) return this.#report(directory, step.value)
+      await new Promise<void>(resolve => this.#clock.soon(resolve))
+    }
+  }
+
+  /** A partition in two directories: one of them is a leftover, and only a person can say which. */
+  #expectEachOnce(): void {
+    const places = new Map<string, string>()
+    for (const directory of this.#directories) {
+      for (const { topic, partition, directoryPath } of directory.logs()) {
+        const name = `${topic}-${partition}`
+        const other = places.get(name)
+        if (other !== undefined) {
+          const text = `${name} is in two directories: ${other} and ${directoryPath}. Move the one that is not wanted away.`
+          throw new LogError('KAFKA_STORAGE_ERROR', text)
         }
-        await new Promise<void>(resolve => this.#clock.soon(resolve))
+        places.set(name, directoryPath)
       }
     }
   }

@@ -7,6 +7,7 @@ import { handler } from './handler.js'
 
 const CONSUMER = -1
 const DEBUGGING_CONSUMER = -2
+const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 
 /** Since this version a new leader may say that it does not know yet (KIP-207). */
@@ -35,15 +36,19 @@ type PartitionRequest = ListOffsetsRequest['topics'][number]['partitions'][numbe
 export const listOffsets = handler(
   ListOffsets,
   async ({ replicas }: { readonly replicas: ReplicaManager }, request, { apiVersion }) => {
+    const { isolationLevel } = request
+    if (isolationLevel !== READ_UNCOMMITTED && isolationLevel !== READ_COMMITTED) {
+      // Kafka fails over it.
+      throw new ApiError(ErrorCode.UNKNOWN_SERVER_ERROR, `an isolation level of ${isolationLevel}`)
+    }
     const topics = []
-    for (const { name, partitions } of request.topics) {
-      const repeated = repeatedIn(partitions)
+    for (const [name, partitions] of byTopic(request.topics)) {
       const answers = []
-      for (const partition of withoutRepeats(partitions)) {
-        const { partitionIndex } = partition
-        const answer = repeated.has(partitionIndex)
-          ? { errorCode: ErrorCode.INVALID_REQUEST }
-          : await answerOf(replicas, name, partition, request, apiVersion)
+      for (const [partitionIndex, partition] of partitions) {
+        const answer =
+          partition === REPEATED
+            ? { errorCode: ErrorCode.INVALID_REQUEST }
+            : await answerOf(replicas, name, partition, request, apiVersion)
         answers.push({ partitionIndex, ...answer })
       }
       topics.push({ name, partitions: answers })
@@ -51,6 +56,24 @@ export const listOffsets = handler(
     return { topics }
   },
 )
+
+const REPEATED = Symbol('named more than once')
+
+/** The partitions of each topic, also of one that stands there in several places. */
+function byTopic(
+  topics: ListOffsetsRequest['topics'],
+): ReadonlyMap<string, Map<number, PartitionRequest | typeof REPEATED>> {
+  const all = new Map<string, Map<number, PartitionRequest | typeof REPEATED>>()
+  for (const { name, partitions } of topics) {
+    const known = all.get(name) ?? new Map<number, PartitionRequest | typeof REPEATED>()
+    all.set(name, known)
+    for (const partition of partitions) {
+      const { partitionIndex } = partition
+      known.set(partitionIndex, known.has(partitionIndex) ? REPEATED : partition)
+    }
+  }
+  return all
+}
 
 async function answerOf(
   replicas: ReplicaManager,
@@ -61,9 +84,7 @@ async function answerOf(
 ): Promise<FoundOffset & { readonly errorCode: number }> {
   const nothing = { timestamp: -1, offset: -1, leaderEpoch: -1 }
   if (timestamp < 0 && (SPECIAL_FROM.get(timestamp) ?? Infinity) > version) {
-    // What nobody has is not there in any version.
-    const isThere = replicas.topics.byName(topic) !== undefined
-    return { errorCode: isThere ? ErrorCode.UNSUPPORTED_VERSION : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ...nothing }
+    return { errorCode: ErrorCode.UNSUPPORTED_VERSION, ...nothing }
   }
   try {
     const found = await findOffset(replicas.partitionOf(topic, partitionIndex), {
@@ -79,19 +100,4 @@ async function answerOf(
     const isOld = code === ErrorCode.OFFSET_NOT_AVAILABLE && version < OFFSET_NOT_AVAILABLE_FROM
     return { errorCode: isOld ? ErrorCode.LEADER_NOT_AVAILABLE : code, ...nothing }
   }
-}
-
-/** Partitions that a topic names more than once. */
-function repeatedIn(partitions: readonly PartitionRequest[]): ReadonlySet<number> {
-  const seen = new Set<number>()
-  const repeated = new Set<number>()
-  for (const { partitionIndex } of partitions) {
-    if (seen.has(partitionIndex)) repeated.add(partitionIndex)
-    seen.add(partitionIndex)
-  }
-  return repeated
-}
-
-function withoutRepeats(partitions: readonly PartitionRequest[]): PartitionRequest[] {
-  return [...new Map(partitions.map(partition => [partition.partitionIndex, partition])).values()]
 }

@@ -2,22 +2,11 @@ import { ErrorCode } from '#protocol/errors.js'
 import type { Channel, Reply } from '../handlers/raw-handler.js'
 import type { Parkable } from '../runtime/parked.js'
 import type { Millis } from '../runtime/ports.js'
+import type { FetchParameters } from './fetch-parameters.js'
 import type { FetchPartition } from './fetch-partition.js'
 import { readBound } from './fetch-reading.js'
 import type { FetchContext } from './fetch-session.js'
 import type { Fetching } from './fetching.js'
-
-/** How a fetch reads. */
-export interface FetchParameters {
-  /** -1 a consumer, -2 one that may see everything, otherwise a broker. */
-  readonly replicaId: number
-  readonly replicaEpoch: number
-  readonly isReadCommitted: boolean
-  /** Only from the leader: followers, and consumers too old to be sent elsewhere. */
-  readonly onlyLeader: boolean
-  readonly minBytes: number
-  readonly maxBytes: number
-}
 
 export interface FetchOutcome {
   readonly answered: readonly FetchPartition[]

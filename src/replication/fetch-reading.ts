@@ -1,13 +1,13 @@
 import { ErrorCode } from '#protocol/errors.js'
 import type { ReadLocation } from '#storage/log-types.js'
-import type { FetchParameters } from './fetch-operation.js'
+import { type FetchParameters, isConsumer } from './fetch-parameters.js'
 import type { FetchPartition } from './fetch-partition.js'
 import type { Partition } from './partition.js'
 import { apiError, errorCodeOf, isExpectedError } from './replication-error.js'
 
 /** Up to where a reader may see: followers all there is, consumers what is committed, or what is decided as well. */
 export function readBound(partition: Partition, { replicaId, isReadCommitted }: FetchParameters): number {
-  if (replicaId !== -1) return partition.log.logEndOffset
+  if (!isConsumer(replicaId)) return partition.log.logEndOffset
   return isReadCommitted ? partition.lastStableOffset : partition.highWatermark
 }
 

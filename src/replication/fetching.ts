@@ -6,7 +6,8 @@ import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
 import type { ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger } from '../runtime/ports.js'
-import { FetchOperation, type FetchOutcome, type FetchParameters } from './fetch-operation.js'
+import { FetchOperation, type FetchOutcome } from './fetch-operation.js'
+import { type FetchParameters, isConsumer } from './fetch-parameters.js'
 import type { FetchPartition } from './fetch-partition.js'
 import { locateRecords, partOf, presenceCode, readBound } from './fetch-reading.js'
 import { FetchReply, type RecordPiece } from './fetch-reply.js'
@@ -105,8 +106,8 @@ export class Fetching {
     const parameters: FetchParameters = {
       replicaId,
       replicaEpoch,
-      isReadCommitted: isolationLevel === READ_COMMITTED && replicaId === -1,
-      onlyLeader: replicaId >= 0 || (replicaId === -1 && raw.apiVersion < CLIENT_METADATA_FROM),
+      isReadCommitted: isolationLevel === READ_COMMITTED && isConsumer(replicaId),
+      onlyLeader: replicaId >= 0 || (isConsumer(replicaId) && raw.apiVersion < CLIENT_METADATA_FROM),
       minBytes: Math.min(minBytes, bytesMax),
       maxBytes: bytesMax,
     }

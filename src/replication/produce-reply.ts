@@ -94,11 +94,12 @@ export function writeReply(
   writeInt32(target, at + 4, correlationId)
   at += 8
   if (flexible) target[at++] = 0
-  at = writeCount(target, at, request.topicCount, flexible)
+  at = writeCount(target, at, countNamed(request), flexible)
   for (let topic = 0; topic < request.topicCount; topic++) {
-    at = writeTopicKey(target, at, version, source, request.topicAt[topic]!, request.topicBytes[topic]!)
     const first = request.topicFirst[topic]!
-    const end = topic + 1 < request.topicCount ? request.topicFirst[topic + 1]! : request.partitionCount
+    const end = endOf(request, topic)
+    if (first === end) continue
+    at = writeTopicKey(target, at, version, source, request.topicAt[topic]!, request.topicBytes[topic]!)
     at = writeCount(target, at, end - first, flexible)
     for (let i = first; i < end; i++) {
       writeInt32(target, at, request.partitionIndex[i]!)
@@ -111,6 +112,20 @@ export function writeReply(
   if (flexible) at = writeEndpoints(target, at, version, results)
   writeInt32(target, start, at - start - 4)
   return at
+}
+
+/** The partition after the last one of a topic. */
+function endOf(request: ProduceRequestReader, topic: number): number {
+  return topic + 1 < request.topicCount ? request.topicFirst[topic + 1]! : request.partitionCount
+}
+
+/** How many topics the answer names: those with partitions. */
+function countNamed(request: ProduceRequestReader): number {
+  let count = 0
+  for (let topic = 0; topic < request.topicCount; topic++) {
+    if (request.topicFirst[topic]! < endOf(request, topic)) count++
+  }
+  return count
 }
 
 function writeTopicKey(

@@ -31,9 +31,9 @@ export interface Running {
 /** Small segments and short retention: the pages of the log are used again, so that the broker is measured, not the host. */
 export const LOG_OPTIONS: Readonly<Record<string, string>> = {
   'log.segment.bytes': String(64 * 1024 * 1024),
-  'log.retention.bytes': String(512 * 1024 * 1024),
-  'log.retention.check.interval.ms': '500',
-  'log.segment.delete.delay.ms': '200',
+  'log.retention.bytes': String(192 * 1024 * 1024),
+  'log.retention.check.interval.ms': '100',
+  'log.segment.delete.delay.ms': '1',
   'offsets.topic.num.partitions': '1',
 }
 

@@ -84,14 +84,14 @@ export const WORKS: readonly Work[] = [
   {
     name: 'fetch 64 KiB at a time',
     topic: 'fill',
-    fillMib: 384,
+    fillMib: 128,
     args: ['fetch', '--fetch-max', '65536'],
     figures: [{ ...rate, min: 2 }, perCpu, ...common],
   },
   {
     name: 'fetch 1 MiB at a time',
     topic: 'fill',
-    fillMib: 384,
+    fillMib: 128,
     args: ['fetch', '--fetch-max', '1048576'],
     figures: [{ ...rate, min: 0.6 }, perCpu, ...common],
   },

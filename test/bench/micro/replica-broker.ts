@@ -28,7 +28,7 @@ const { values } = parseArgs({
   },
 })
 
-const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'ottla-bench-'))
+const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'ottla-micro-'))
 const print = (fields: object, message: string): void => console.error(message, fields)
 const quiet = (): void => {}
 const logger: Logger = {

@@ -32,6 +32,19 @@ test('the start of the log is raised, within a batch as well, never lowered, and
   assert.equal(broker.replicas.partitionOf('t', 0).log.logStartOffset, 6)
 })
 
+test('of a partition that is named twice the last one counts', async () => {
+  const { client, clock } = await filled()
+  const partitions = [0, 1].map(offset => ({ partitionIndex: 0, offset }))
+  client.send(DeleteRecords, 2, { timeoutMs: 1000, topics: [{ name: 't', partitions }] })
+  await clock.settle()
+  assert.deepEqual(
+    client
+      .receive(DeleteRecords, 2)
+      .topics[0]!.partitions.map(({ lowWatermark, errorCode }) => [lowWatermark, errorCode]),
+    [[1, 0]],
+  )
+})
+
 test('the refusals are those of Kafka', async () => {
   const { ask } = await filled()
   assert.deepEqual(await ask(100), ['OFFSET_OUT_OF_RANGE', -1])

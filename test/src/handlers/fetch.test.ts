@@ -112,7 +112,7 @@ test('the answers at the edges are those of Kafka', async t => {
     ['a negative size', { maxBytes: -5 }, {}, 'UNKNOWN_SERVER_ERROR', -1],
     ['a broker that is no replica', {}, { replicaId: 5 }, 'NOT_LEADER_OR_FOLLOWER', -1],
     ['a broker that is no replica, with an epoch', { epoch: 0 }, { replicaId: 5 }, 'UNKNOWN_LEADER_EPOCH', -1],
-    ['one that may see everything', { offset: 6 }, { replicaId: -2 }, 'NONE', 6],
+    ['a consumer that calls itself -2', { offset: 6 }, { replicaId: -2 }, 'NONE', 6],
   ]
   for (const [what, wanted, options, error, highWatermark] of cases) {
     await t.test(`${what}: ${error}`, () => {

@@ -97,6 +97,8 @@ test('errors and epochs are those of Kafka', async () => {
   assert.deepEqual(await ask({ timestamp: -1, partition: 9 }), ['UNKNOWN_TOPIC_OR_PARTITION', ...nothing])
   assert.deepEqual(await ask({ timestamp: -1, partition: -1 }), ['UNKNOWN_TOPIC_OR_PARTITION', ...nothing])
   assert.deepEqual(await ask({ timestamp: -1, topic: 'nope' }, 1), ['UNKNOWN_TOPIC_OR_PARTITION', ...nothing])
+  assert.deepEqual(await ask({ timestamp: -3, topic: 'nope' }, 6), ['UNSUPPORTED_VERSION', ...nothing])
+  assert.deepEqual(await ask({ timestamp: -1, isolationLevel: 5 }), ['UNKNOWN_SERVER_ERROR', ...nothing])
   assert.deepEqual(await ask({ timestamp: -1, topic: 'elsewhere' }), ['NOT_LEADER_OR_FOLLOWER', ...nothing])
   assert.deepEqual(await ask({ timestamp: -1, epoch: 0 }), ['NONE', -1, 6, 0])
   assert.deepEqual(await ask({ timestamp: -1, epoch: 5 }), ['UNKNOWN_LEADER_EPOCH', ...nothing])
@@ -112,8 +114,12 @@ test('a partition that is named twice is INVALID_REQUEST, once', async () => {
     { partitionIndex: 1, timestamp: -1 },
     { partitionIndex: 0, timestamp: -2 },
   ]
-  client.send(ListOffsets, 7, { replicaId: -1, isolationLevel: 0, topics: [{ name: 't', partitions }] })
+  for (const topics of [[partitions], [partitions.slice(0, 2), partitions.slice(2)]]) {
+    const named = topics.map(each => ({ name: 't', partitions: each }))
+    client.send(ListOffsets, 7, { replicaId: -1, isolationLevel: 0, topics: named })
+  }
   await clock.settle()
+  client.receive(ListOffsets, 7)
   const answers = client.receive(ListOffsets, 7).topics[0]!.partitions
   assert.deepEqual(
     answers.map(({ partitionIndex, errorCode }) => [partitionIndex, errorName(errorCode)]),

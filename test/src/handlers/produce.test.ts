@@ -256,7 +256,6 @@ test('an error of one partition leaves the others alone, and the answer has them
       ],
       ['nope', [[0, 3]]],
       ['u', [[0, 87]]],
-      ['empty', []],
     ],
   )
 })

@@ -1,14 +1,7 @@
-import { readdirSync } from 'node:fs'
-import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { sourceFolder, testTranscripts } from '../../support/transcript.js'
 import { TranscriptCluster } from './support/cluster.js'
-import { checkTranscript } from './support/transcript.js'
 
-const folder = fileURLToPath(new URL('../../../../test/src/raft/testdata/', import.meta.url))
-
-for (const name of readdirSync(folder).sort()) {
-  test(`the raft machine does what ${name} says`, () => {
-    const cluster = new TranscriptCluster()
-    checkTranscript(`${folder}${name}`, command => cluster.run(command))
-  })
-}
+testTranscripts(sourceFolder(import.meta.url, 'testdata'), () => {
+  const cluster = new TranscriptCluster()
+  return command => cluster.run(command).split('\n')
+})

@@ -321,7 +321,7 @@ export class TranscriptCluster {
     return lines.filter(line => line !== '').join('\n')
   }
 
-  /** Time passes and messages are delivered at once; fetches that bring nothing are not shown. */
+  /** Time passes and messages are delivered at once; what only goes on, and votes asked for again, is not shown. */
   #runFor(ms: number): string {
     const end = this.#now + ms
     const lines: string[] = []
@@ -333,13 +333,11 @@ export class TranscriptCluster {
       lines.push(...this.#advance(Math.max(0, next - this.#now)).split('\n'))
     }
     this.#now = end
-    return lines
-      .filter(
-        line =>
-          line !== '' &&
-          !/^(at|>) |: sync$|: (call node-\d+: fetch|reply fetch|begin|reply begin|call node-\d+: begin)/.test(line),
-      )
-      .join('\n')
+    const isRoutine = (line: string): boolean =>
+      /^(at|>) |: sync$|: (call node-\d+: fetch|reply fetch|begin|reply begin|call node-\d+: begin)/.test(line)
+    const isRepeated = (line: string, index: number): boolean =>
+      /: call node-\d+: (pre-)?vote/.test(line) && lines.indexOf(line) < index
+    return lines.filter((line, index) => line !== '' && !isRoutine(line) && !isRepeated(line, index)).join('\n')
   }
 
   #append([id, count, text]: readonly string[]): string {
