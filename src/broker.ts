@@ -199,7 +199,7 @@ class Node {
     this.#groups.close()
     this.#controller.close()
     this.#publisher.close()
-    this.#replicas.housekeeping.close()
+    this.#replicas.halt()
     for (const directory of this.#directories.all) directory.abandon()
   }
 

@@ -42,7 +42,6 @@ export class DirectoryLoader implements MetadataSubscriber {
         this.#logger.error({ err: error, directory: directory.path }, 'a log directory could not be loaded')
       }
     }
-    this.#expectEachOnce()
   }
 
   async #loadOne(directory: LogDirectory): Promise<void> {
@@ -53,22 +52,6 @@ export class DirectoryLoader implements MetadataSubscriber {
       while (step.done !== true && this.#clock.now() < until) step = work.next()
       if (step.done === true) return this.#report(directory, step.value)
       await new Promise<void>(resolve => this.#clock.soon(resolve))
-    }
-  }
-
-  /** A partition in two directories: one of them is a leftover, and only a person can say which. */
-  #expectEachOnce(): void {
-    const places = new Map<string, string>()
-    for (const directory of this.#directories) {
-      for (const { topic, partition, directoryPath } of directory.logs()) {
-        const name = `${topic}-${partition}`
-        const other = places.get(name)
-        if (other !== undefined) {
-          const text = `${name} is in two directories: ${other} and ${directoryPath}. Move the one that is not wanted away.`
-          throw new LogError('KAFKA_STORAGE_ERROR', text)
-        }
-        places.set(name, directoryPath)
-      }
     }
   }
 
