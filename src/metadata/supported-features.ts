@@ -135,6 +135,13 @@ export function describeUnknownFeature(name: string, level: number): string {
   )
 }
 
+/** Throws an Error with the text of `describeUnknownFeature` if one of the finalized levels is not known here. */
+export function expectKnownFeatures(levels: Iterable<readonly [name: string, level: number]>): void {
+  for (const [name, level] of levels) {
+    if (judgeFinalized(name, level) === 'unknown') throw new Error(describeUnknownFeature(name, level))
+  }
+}
+
 /**
  * The range to register with: wide enough for a finalized level that is only tolerated, or the quorum would refuse this
  * node.

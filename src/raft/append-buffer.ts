@@ -34,7 +34,8 @@ export class AppendBuffer {
     const bytes = frames.reduce((sum, frame) => sum + frame.length + recordOverheadBytes, 0)
     if (bytes + batchOverheadBytes > metadataBatchBytesMax) {
       throw new RecordBatchTooLargeError(
-        `${records.length} records of ${bytes} bytes cannot be appended atomically: a batch has ${metadataBatchBytesMax} bytes`,
+        `${records.length} records of ${bytes} bytes cannot be appended atomically: a batch has up to ` +
+          `${metadataBatchBytesMax} bytes`,
       )
     }
     let open = this.#batches.at(-1)

@@ -5,12 +5,11 @@ import type { Ticket } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
 import { Connections } from './connections.js'
 import { Election } from './election.js'
-import type { SnapshotId } from './metadata-log.js'
+import { LogPositions } from './log-positions.js'
 import { LeaderProgress } from './progress.js'
 import type {
   ControlRecord,
   ElectionState,
-  EpochEndOffset,
   FetchReply,
   LeaderHint,
   LogQueries,
@@ -26,6 +25,7 @@ import {
   addressOn,
   endpointsOf,
   isVoter,
+  matchesVoter,
   needsUpdate,
   QuorumHistory,
   type RaftEndpoint,
@@ -39,27 +39,19 @@ import {
 /** The levels of kraft.version that this code can live with. */
 export const kraftVersions = { min: 0, max: 1 } as const
 
-/** The snapshot that formatting leaves: it is never sent to anybody. */
-export const bootstrapSnapshotId: SnapshotId = { endOffset: 0, epoch: 0 }
-
 export class RaftCore {
   readonly config: RaftConfig
   readonly log: LogQueries
   readonly local: ReplicaKey
   readonly history: QuorumHistory
   readonly connections: Connections
+  readonly positions: LogPositions
   readonly #randomBelow: (bound: number) => number
   #effects: RaftEffect[] = []
   #now: Millis = 0
   #epoch = 0
   #role: Role = { name: 'unattached', leaderId: -1, voted: null, electionDeadline: Infinity }
   #persisted: ElectionState | null
-  #endOffset: number
-  #lastEpoch: number
-  #syncedOffset: number
-  #syncing: { readonly token: number; readonly endOffset: number } | null = null
-  #nextSyncToken = 1
-  #highWatermark = -1
   #announced: { readonly leaderId: number; readonly epoch: number } | null = null
   shutdownDeadline: Millis | null = null
   isShutDown = false
@@ -73,9 +65,7 @@ export class RaftCore {
     for (const change of start.changes) this.history.add(change)
     this.connections = new Connections(config.requestTimeoutMs, config.retryBackoffMs)
     this.#persisted = start.election
-    this.#endOffset = start.endOffset
-    this.#lastEpoch = start.lastEpoch
-    this.#syncedOffset = config.isController ? log.startOffset : start.endOffset
+    this.positions = new LogPositions(log, start, config.isController, effect => this.emit(effect))
   }
 
   get now(): Millis {
@@ -92,22 +82,22 @@ export class RaftCore {
 
   /** The offset that the next record gets. */
   get endOffset(): number {
-    return this.#endOffset
+    return this.positions.endOffset
   }
 
   /** The epoch of the last record. */
   get lastEpoch(): number {
-    return this.#lastEpoch
+    return this.positions.lastEpoch
   }
 
   /** Everything below is on the device. */
   get syncedOffset(): number {
-    return this.#syncedOffset
+    return this.positions.syncedOffset
   }
 
   /** Everything below is committed, as far as this node knows; -1 when it does not. */
   get highWatermark(): number {
-    return this.#highWatermark
+    return this.positions.highWatermark
   }
 
   get isVoter(): boolean {
@@ -121,7 +111,7 @@ export class RaftCore {
   get mayLead(): boolean {
     if (this.isVoter) return true
     const { votersOffset, previousVoters } = this.history
-    const isOpen = votersOffset !== null && votersOffset >= this.#highWatermark
+    const isOpen = votersOffset !== null && votersOffset >= this.highWatermark
     return isOpen && this.config.isController && isVoter(previousVoters, this.local)
   }
 
@@ -225,7 +215,7 @@ export class RaftCore {
   start(): void {
     const found = this.#persisted ?? { epoch: 0, leaderId: -1, voted: null }
     const { nodeId } = this.config
-    this.#epoch = Math.max(found.epoch, this.#lastEpoch)
+    this.#epoch = Math.max(found.epoch, this.lastEpoch)
     const unattached = (leaderId: number, voted: ReplicaKey | null): Unattached => ({
       name: 'unattached',
       leaderId,
@@ -233,25 +223,21 @@ export class RaftCore {
       electionDeadline: this.randomElectionDeadline(),
     })
     const endpoints = endpointsOf(this.history.voters, found.leaderId)
-    if (found.epoch < this.#lastEpoch) {
+    if (found.epoch < this.lastEpoch) {
       this.#enter(unattached(-1, null), this.#epoch)
     } else if (found.leaderId === nodeId) {
       // Not to lead again in this epoch: what was not flushed may be gone, and offset and epoch must name one record.
       this.#enter(this.#resignedRole([]), found.epoch)
     } else if (found.leaderId !== -1 && endpoints.length > 0) {
       this.#enter(this.#followerRole(found.leaderId, endpoints, found.voted), found.epoch)
-    } else if (found.voted !== null && this.#isLocal(found.voted) && this.mayLead) {
+    } else if (found.voted !== null && matchesVoter(found.voted, this.local) && this.mayLead) {
       this.#enter(this.#candidateRole(), found.epoch)
     } else {
       this.#enter(unattached(found.leaderId, found.voted), found.epoch)
     }
     if (this.isOnlyVoter && this.#role.name !== 'candidate') this.becomeCandidate()
     else this.afterVote()
-    this.requestSync()
-  }
-
-  #isLocal(key: ReplicaKey): boolean {
-    return sameReplica(key, this.local) || sameReplica(key, replicaKey(this.config.nodeId))
+    this.positions.requestSync()
   }
 
   /** Who has this node's vote in this epoch. A leader's own needs no word: nobody else can lead in its epoch. */
@@ -329,9 +315,9 @@ export class RaftCore {
 
   #becomeLeader(candidate: Candidate): void {
     const voters = this.history.voters
-    const epochStartOffset = this.#endOffset
+    const epochStartOffset = this.endOffset
     const progress = new LeaderProgress(this.local, voters, epochStartOffset, this.config.fetchTimeoutMs, this.#now)
-    progress.setLocalEndOffset(this.#syncedOffset)
+    progress.setLocalEndOffset(this.syncedOffset)
     this.#enter(
       { name: 'leader', epochStartOffset, progress, parked: new Map(), pending: null, reported: new Map() },
       this.#epoch,
@@ -491,89 +477,21 @@ export class RaftCore {
 
   /** Appends control records as one batch and counts them at once. */
   appendControl(records: readonly ControlRecord[]): number {
-    const baseOffset = this.#endOffset
+    const baseOffset = this.endOffset
     this.emit({ type: 'appendControl', baseOffset, epoch: this.#epoch, records })
     for (const [index, record] of records.entries()) {
       const offset = baseOffset + index
       if (record.type === 'kraftVersion') this.history.add({ offset, kraftVersion: record.kraftVersion })
       if (record.type === 'voters') this.history.add({ offset, voters: record.voters })
     }
-    this.extend(baseOffset + records.length, this.#epoch)
+    this.positions.extend(baseOffset + records.length, this.#epoch)
     if (this.#role.name === 'leader') this.#role.progress.setVoters(this.history.voters, this.#now)
     return baseOffset + records.length - 1
   }
 
-  /** The log ends at `endOffset` now, with a record of `epoch`. */
-  extend(endOffset: number, epoch: number): void {
-    assert(endOffset > this.#endOffset && epoch >= this.#lastEpoch)
-    this.#endOffset = endOffset
-    this.#lastEpoch = epoch
-    this.requestSync()
-  }
-
   /** Cuts the log back; committed records must never be cut. */
   truncate(endOffset: number): void {
-    assert(endOffset >= this.#highWatermark, `truncation to ${endOffset} below high watermark ${this.#highWatermark}`)
-    if (endOffset >= this.#endOffset) return
-    this.emit({ type: 'truncate', endOffset })
-    this.#lastEpoch = this.#epochBefore(endOffset)
-    this.#endOffset = endOffset
-    this.#syncedOffset = Math.min(this.#syncedOffset, endOffset)
-    this.#syncing = null
-    this.history.truncateTo(endOffset)
-    this.requestSync()
-  }
-
-  /** The epoch of the record before `offset`, or of the snapshot that ends there. */
-  #epochBefore(offset: number): number {
-    const { earliestSnapshot, startOffset } = this.log
-    if (offset > startOffset) return Math.max(0, this.log.epochOf(offset - 1))
-    return earliestSnapshot !== null && earliestSnapshot.endOffset === offset ? earliestSnapshot.epoch : 0
-  }
-
-  /** The log is empty and begins after a snapshot. */
-  restartAfter(id: SnapshotId): void {
-    this.#endOffset = id.endOffset
-    this.#lastEpoch = id.epoch
-    this.#syncedOffset = id.endOffset
-    this.#syncing = null
-    this.raiseHighWatermark(id.endOffset)
-  }
-
-  /** Asks for an fdatasync unless one is under way; what is appended meanwhile shares the next one. */
-  requestSync(): void {
-    if (!this.config.isController) {
-      this.#syncedOffset = this.#endOffset
-      return
-    }
-    if (this.#syncing !== null || this.#syncedOffset >= this.#endOffset) return
-    const token = this.#nextSyncToken++
-    this.#syncing = { token, endOffset: this.#endOffset }
-    this.emit({ type: 'sync', token })
-  }
-
-  synced(token: number): void {
-    if (this.#syncing?.token !== token) return
-    this.#syncedOffset = this.#syncing.endOffset
-    this.#syncing = null
-    this.requestSync()
-  }
-
-  raiseHighWatermark(offset: number): void {
-    if (offset <= Math.max(0, this.#highWatermark)) return
-    assert(offset <= this.#endOffset, `high watermark ${offset} after the end ${this.#endOffset}`)
-    this.#highWatermark = offset
-    this.emit({ type: 'highWatermark', offset })
-  }
-
-  /** The end of the largest epoch not above `epoch`, as a follower or a candidate snapshot is compared with. */
-  endOffsetForEpoch(epoch: number): EpochEndOffset {
-    const end = this.log.endOffsetOf(epoch)
-    if (end === null) return { epoch: this.#lastEpoch, endOffset: this.#endOffset }
-    const { earliestSnapshot } = this.log
-    if (earliestSnapshot !== null && end.endOffset === earliestSnapshot.endOffset && end.epoch === epoch) {
-      return earliestSnapshot
-    }
-    return end
+    this.positions.truncate(endOffset)
+    this.history.truncateTo(this.endOffset)
   }
 }

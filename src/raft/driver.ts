@@ -18,8 +18,8 @@ import {
 } from './metadata-log.js'
 import { writeQuorumState } from './quorum-state.js'
 import { Raft } from './raft.js'
-import type { RaftLog } from './raft-log.js'
-import type { InboundCall, LogQueries, OutboundReply, RaftConfig, RaftEffect, RaftEvent } from './raft-types.js'
+import { logQueries, type RaftLog } from './raft-log.js'
+import type { InboundCall, OutboundReply, RaftConfig, RaftEffect, RaftEvent } from './raft-types.js'
 import { recoverMetadata } from './recover.js'
 import { SnapshotReceiver } from './snapshot-receiver.js'
 import type { SnapshotStore } from './snapshot-store.js'
@@ -106,6 +106,8 @@ export class RaftDriver implements MetadataLog {
 
   /** Sets it going: a node that is the only voter has led itself when this returns, and commits after one fdatasync. */
   start(): void {
+    // A listener could not take in what was there at the start: that has been reported.
+    if (this.#state === 'faulty') return
     if (this.#state !== 'new') throw new Error('the raft driver was started before')
     this.#state = 'running'
     this.#post({ type: 'start' })
@@ -230,6 +232,11 @@ export class RaftDriver implements MetadataLog {
     this.#stop('closed', new NotLeaderError('the node is stopping'))
   }
 
+  /** Stops at once, without a good-bye, as a crash would. */
+  abandon(): void {
+    this.#stop('closed', new NotLeaderError('the node is gone'))
+  }
+
   /** Waits for what a leader has appended to be committed, if that is a matter of moments. */
   async #drain(): Promise<void> {
     const { epoch, endOffset } = this.#raft
@@ -333,7 +340,7 @@ export class RaftDriver implements MetadataLog {
     try {
       work()
     } catch (error) {
-      if (this.#state === 'faulty') return
+      if (this.#state === 'faulty' || this.#state === 'closed') return
       const fault = error instanceof Error ? error : new Error(String(error))
       this.#stop('faulty', fault)
       this.#options.onFault(fault)
@@ -434,7 +441,11 @@ export class RaftDriver implements MetadataLog {
   }
 
   #leaderChanged({ leaderId, epoch, epochStartOffset }: Extract<RaftEffect, { type: 'leaderChanged' }>): void {
-    this.#options.logger.info({ nodeId: this.nodeId, leaderId, epoch }, describeLeader(this.nodeId, leaderId, epoch))
+    const { logger } = this.#options
+    // That a node which stops leads no more is no news.
+    if (this.#onShutdown === null) {
+      logger.info({ nodeId: this.nodeId, leaderId, epoch }, describeLeader(this.nodeId, leaderId, epoch))
+    }
     this.#feed.setLeader({ leaderId, epoch }, epochStartOffset)
     const lost = this.#commitWaiters.filter(waiter => !this.#raft.isLeaderOf(waiter.epoch))
     if (lost.length === 0) return
@@ -471,24 +482,4 @@ function describeLeader(nodeId: number, leaderId: number, epoch: number): string
   return leaderId === nodeId
     ? `this node leads the metadata quorum in epoch ${epoch}`
     : `node ${leaderId} leads the metadata quorum in epoch ${epoch}`
-}
-
-function logQueries(log: RaftLog, snapshots: SnapshotStore): LogQueries {
-  return {
-    get startOffset() {
-      return log.logStartOffset
-    },
-    get latestSnapshot() {
-      return snapshots.latest
-    },
-    get earliestSnapshot() {
-      return snapshots.earliest
-    },
-    endOffsetOf(epoch) {
-      const end = log.endOffsetOf(epoch)
-      return end.endOffset < 0 ? null : end
-    },
-    epochOf: offset => log.epochOf(offset),
-    snapshotSize: id => snapshots.sizeOf(id),
-  }
 }

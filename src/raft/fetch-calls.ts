@@ -1,7 +1,7 @@
 /** Fetch and FetchSnapshot: how records and snapshots come from the leader to the others. */
 import { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../runtime/machine.js'
-import { bootstrapSnapshotId, type RaftCore } from './core.js'
+import type { RaftCore } from './core.js'
 import type { SnapshotId } from './metadata-log.js'
 import type {
   EpochEndOffset,
@@ -15,6 +15,9 @@ import type {
 } from './raft-types.js'
 import type { Follower, Leader } from './roles.js'
 import { sameReplica } from './voters.js'
+
+/** The snapshot that formatting leaves: it is never sent to anybody. */
+const bootstrapSnapshotId: SnapshotId = { endOffset: 0, epoch: 0 }
 
 /** How many fetches may wait for something new. */
 const parkedFetchesMax = 1000
@@ -87,7 +90,7 @@ export function validate(
       return { diverging: null, snapshotId: latestSnapshot }
     }
   }
-  const end = core.endOffsetForEpoch(epoch)
+  const end = core.positions.endOffsetForEpoch(epoch)
   return { diverging: end.epoch !== epoch || end.endOffset < offset ? end : null, snapshotId: null }
 }
 
@@ -118,7 +121,7 @@ export function serveParked(core: RaftCore): void {
 
 /** A majority may have more now: moves the high watermark of leader and node. */
 export function advanceLeader(core: RaftCore, leader: Leader): void {
-  if (leader.progress.advance()) core.raiseHighWatermark(leader.progress.highWatermark)
+  if (leader.progress.advance()) core.positions.raiseHighWatermark(leader.progress.highWatermark)
 }
 
 export function handleFetchSnapshot(core: RaftCore, call: FetchSnapshotCall): FetchSnapshotReply {
@@ -201,7 +204,7 @@ export function handleFetchReply(core: RaftCore, call: FetchCall, reply: Fetched
  *   own {epoch 1: 0..20}{epoch 3: 20..35}, leader's end of epoch 2 is 30 -> 20
  */
 function truncateTo(core: RaftCore, leaderEnd: EpochEndOffset): void {
-  const own = core.endOffsetForEpoch(leaderEnd.epoch)
+  const own = core.positions.endOffsetForEpoch(leaderEnd.epoch)
   core.truncate(own.epoch === leaderEnd.epoch ? Math.min(own.endOffset, leaderEnd.endOffset) : own.endOffset)
 }
 
@@ -223,14 +226,14 @@ function appendFetched(core: RaftCore, follower: Follower, reply: FetchedReply):
   if (taken.length === 0) return reply.batches.length === 0
   core.emit({ type: 'appendFetched', handle: reply.handle, batchCount: taken.length, endOffset })
   for (const batch of taken) for (const change of batch.changes) core.history.add(change)
-  core.extend(endOffset, lastEpoch)
+  core.positions.extend(endOffset, lastEpoch)
   return true
 }
 
 /** The follower's high watermark: the leader's, as far as its own log reaches on the device. */
 export function advanceFollower(core: RaftCore): void {
   const role = core.role
-  if (role.name === 'follower') core.raiseHighWatermark(Math.min(role.leaderHighWatermark, core.syncedOffset))
+  if (role.name === 'follower') core.positions.raiseHighWatermark(Math.min(role.leaderHighWatermark, core.syncedOffset))
 }
 
 export function handleFetchSnapshotReply(

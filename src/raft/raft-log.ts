@@ -1,5 +1,7 @@
 import type { PartitionLog } from '#storage/log.js'
 import { defaultLogConfig, type LogConfig } from '#storage/log-config.js'
+import type { LogQueries } from './raft-types.js'
+import type { SnapshotStore } from './snapshot-store.js'
 
 /** What the driver uses of the log of `__cluster_metadata-0`. */
 export type RaftLog = Pick<
@@ -33,5 +35,26 @@ export function metadataLogConfig(segmentBytes: number, segmentMs: number): LogC
     retentionMs: -1,
     retentionBytes: -1,
     cleanupPolicy: { delete: false, compact: false },
+  }
+}
+
+/** What the machine looks up in log and snapshots. */
+export function logQueries(log: RaftLog, snapshots: SnapshotStore): LogQueries {
+  return {
+    get startOffset() {
+      return log.logStartOffset
+    },
+    get latestSnapshot() {
+      return snapshots.latest
+    },
+    get earliestSnapshot() {
+      return snapshots.earliest
+    },
+    endOffsetOf(epoch) {
+      const end = log.endOffsetOf(epoch)
+      return end.endOffset < 0 ? null : end
+    },
+    epochOf: offset => log.epochOf(offset),
+    snapshotSize: id => snapshots.sizeOf(id),
   }
 }

@@ -150,7 +150,7 @@ export class Raft implements Machine<RaftEvent, RaftEffect> {
         break
       case 'snapshotInstalled':
         core.history.reset(event.changes)
-        core.restartAfter(event.id)
+        core.positions.restartAfter(event.id)
         endSnapshot(core, event.id)
         break
       case 'snapshotRejected':
@@ -174,12 +174,12 @@ export class Raft implements Machine<RaftEvent, RaftEffect> {
     const core = this.#core
     if (!this.isLeaderOf(epoch)) throw new Error(`append in epoch ${epoch} as ${core.role.name} of ${core.epoch}`)
     core.emit({ type: 'append', baseOffset: core.endOffset, epoch, recordCount, handle })
-    core.extend(core.endOffset + recordCount, epoch)
+    core.positions.extend(core.endOffset + recordCount, epoch)
   }
 
   #synced(token: number): void {
     const core = this.#core
-    core.synced(token)
+    core.positions.synced(token)
     if (core.role.name === 'leader') {
       core.role.progress.setLocalEndOffset(core.syncedOffset)
       advanceLeader(core, core.role)

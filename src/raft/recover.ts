@@ -39,10 +39,11 @@ export function recoverMetadata(disk: Disk, log: RaftLog, logger: Logger): Recov
     logger.error({ directory }, `damaged snapshot set aside as .damaged: ${message}`)
   })
   if (log.logStartOffset > 0 && (newest === null || newest.id.endOffset < log.logStartOffset)) {
+    const why = damaged.length > 0 ? ` (${damaged.join('; ')})` : ''
     throw new MetadataStartError(
-      `${directory}: the metadata log begins at offset ${log.logStartOffset} and no whole snapshot leads up to it` +
-        `${damaged.length > 0 ? ` (${damaged.join('; ')})` : ''}. Restore the .checkpoint file from a backup; if other ` +
-        'controllers have the metadata, remove this folder and let the node fetch it from them.',
+      `${directory}: the metadata log begins at offset ${log.logStartOffset} and no whole snapshot leads up to it${why}. ` +
+        'Restore the .checkpoint file from a backup; if other controllers have the metadata, remove this folder and let ' +
+        'the node fetch it from them.',
     )
   }
   if (newest !== null && newest.id.endOffset > 0 && isBeyond(newest, log)) {
@@ -77,7 +78,8 @@ function checkBootstrap(snapshots: SnapshotStore, log: RaftLog): void {
   } catch (error) {
     if (!(error instanceof SnapshotDamagedError)) throw error
     throw new MetadataStartError(
-      `${error.message}. It holds the records that the metadata log begins with, and the log is empty: format the directory anew.`,
+      `${error.message}. It holds the records that the metadata log begins with, and the log is empty: format the ` +
+        'directory anew.',
     )
   }
 }

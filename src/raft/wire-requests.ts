@@ -39,7 +39,8 @@ export interface RequestSource {
 
 const unhosted = 'This server does not host this topic-partition.'
 const notLeader =
-  'For requests intended only for the leader, this error indicates that the broker is not the current leader. For requests intended for any replica, this error indicates that the broker is not a replica of the topic partition.'
+  'For requests intended only for the leader, this error indicates that the broker is not the current leader. For ' +
+  'requests intended for any replica, this error indicates that the broker is not a replica of the topic partition.'
 
 type Topics<P> = readonly { readonly topicName: string; readonly partitions: readonly P[] }[]
 

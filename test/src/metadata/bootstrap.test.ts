@@ -12,7 +12,13 @@ import {
   readBootstrapRecords,
 } from '#src/metadata/bootstrap.js'
 import { FormatError } from '#src/metadata/format-error.js'
-import { defaultLevel, judgeFinalized, registrationRange, supportedFeatures } from '#src/metadata/supported-features.js'
+import {
+  defaultLevel,
+  expectKnownFeatures,
+  judgeFinalized,
+  registrationRange,
+  supportedFeatures,
+} from '#src/metadata/supported-features.js'
 import { readMetaProperties } from '#storage/meta-properties.js'
 import { SimDisk } from '../../support/sim-disk.js'
 
@@ -318,6 +324,11 @@ test('levels that are not offered here are not finalized by formatting, and tole
   }
   assert.equal(judgeFinalized('foo.version', 0), 'supported')
   assert.equal(judgeFinalized('foo.version', 1), 'unknown')
+  expectKnownFeatures([...kafkas, ['metadata.version', 33]])
+  assert.throws(
+    () => expectKnownFeatures([['group.version', 2]]),
+    /group.version is finalized at level 2.*up to level 1.*start that version/,
+  )
 })
 
 function refused(work: () => unknown, message: string): void {

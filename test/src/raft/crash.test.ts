@@ -22,14 +22,14 @@ interface Run {
 }
 
 /** Formats, leads, appends, takes snapshots and cleans, until all is done or the disk is gone. */
-async function work(disk: SimDisk, run: Run): Promise<void> {
+async function work(disk: SimDisk, run: Run): Promise<RaftNode | null> {
   const clock = new VirtualClock()
   let node: RaftNode
   try {
     node = openNode({ ...options, disk, clock })
   } catch (error) {
     assert.match(String(error), /simulated/)
-    return
+    return null
   }
   snapshotsOf(node)
   try {
@@ -50,6 +50,7 @@ async function work(disk: SimDisk, run: Run): Promise<void> {
   } catch (error) {
     assert(error instanceof NotLeaderError || /simulated/.test(String(error)), String(error))
   }
+  return node
 }
 
 /** What a node finds on the disk, that of another process or after the machine failed. */
@@ -80,8 +81,9 @@ function assertKept(node: RaftNode, run: Run, when: string): void {
 async function countOfIos(): Promise<number> {
   const disk = new SimDisk()
   const run = { acknowledged: [], epochs: [] }
-  await work(disk, run)
+  const node = await work(disk, run)
   assert.equal(run.acknowledged.length, 14)
+  assert(node !== null && node.log.logStartOffset > 0, 'old snapshots and segments went on the way')
   return disk.ioCount
 }
 

@@ -64,6 +64,31 @@ function finalized(node: RaftNode): { readonly features: Map<string, number> } {
   return { features }
 }
 
+for (const name of ['static', 'dynamic'] as const) {
+  test(`on a directory that Kafka formatted (${name} voters), the first batch of the log is Kafka's`, async () => {
+    const written = '00000000000000000000.log'
+    const others = readdirSync(`${fixtures}${name}`).filter(file => /^0.*(13|40)-/.test(file))
+    const node = open(name, kafkaDisk(name, [written, 'quorum-state', ...others]))
+    node.driver.start()
+    await node.clock.settle()
+    assert.deepEqual(node.faults, [])
+    const ours = node.disk.readFile(`${partitionPath}/${written}`)
+    const kafkas = readFileSync(`${fixtures}${name}/${written}`)
+    const size = batch.sizeInBytes(kafkas, 0)
+    assert.equal(ours.length, size)
+    assert.deepEqual(timeless(ours), timeless(kafkas.subarray(0, size)))
+  })
+}
+
+/** The batch at the beginning, without its times and the checksum that covers them. */
+function timeless(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes)
+  batch.writeInt64(copy, 27, 0)
+  batch.writeInt64(copy, 35, 0)
+  batch.writeInt32(copy, 17, 0)
+  return copy
+}
+
 test('the newest snapshot of Kafka is loaded, and the log after it', async () => {
   const node = open('dynamic')
   node.driver.start()

@@ -61,7 +61,7 @@ export class Simulation {
 
   constructor(random: SeededRandom) {
     this.#random = random
-    this.#isDynamic = random.below(3) === 0
+    this.#isDynamic = random.below(2) === 0
     const voterCount = 1 + random.below(5)
     const voterIds = Array.from({ length: voterCount }, (_, index) => index + 1)
     const total = voterCount + random.below(3)
