@@ -23,8 +23,8 @@ interface Way {
 }
 
 /**
- * The way to the other nodes of the quorum over the network. A node has up to two connections: one for fetches, which the
- * leader holds, and one for everything else. They come about when something is sent and again after they broke.
+ * The way to the other nodes of the quorum over the network. A node has up to two connections: one for fetches, which
+ * the leader holds, and one for everything else. They come about when something is sent and again after they broke.
  */
 export class PeerChannel implements RaftChannel {
   readonly #options: PeerChannelOptions
@@ -60,8 +60,13 @@ export class PeerChannel implements RaftChannel {
     request: Encodable<Q>,
   ): Promise<Decoded<R>> {
     const name = `${host}:${port}/${kind}`
-    const way = this.#way(name, host, port)
+    let way = this.#way(name, host, port)
     try {
+      if ((await way).peer.isClosed) {
+        // It broke while nothing was asked: that says nothing about the node.
+        if (this.#ways.get(name) === way) this.#ways.delete(name)
+        way = this.#way(name, host, port)
+      }
       const { peer, versions } = await way
       const range = versions.get(api.key)
       const version = Math.min(range?.max ?? -1, api.versions.to)

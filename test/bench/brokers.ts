@@ -32,8 +32,8 @@ export interface Running {
 export const LOG_OPTIONS: Readonly<Record<string, string>> = {
   'log.segment.bytes': String(64 * 1024 * 1024),
   'log.retention.bytes': String(192 * 1024 * 1024),
-  'log.retention.check.interval.ms': '100',
-  'log.segment.delete.delay.ms': '1',
+  'log.retention.check.interval.ms': '250',
+  'log.segment.delete.delay.ms': '100',
   'offsets.topic.num.partitions': '1',
 }
 
