@@ -27,9 +27,12 @@ import { registerBroker } from './controller/register-broker.js'
 import { registerController } from './controller/register-controller.js'
 import { BrokerLifecycle } from './metadata/broker-lifecycle.js'
 import { ControllerRegistrar } from './metadata/controller-registrar.js'
+import type { MetadataSubscriber } from './metadata/delta.js'
 import type { MetadataImage } from './metadata/image.js'
+import { METADATA_VERSION } from './metadata/metadata-version.js'
 import { ProducerIdBlocks } from './metadata/producer-id-blocks.js'
 import { MetadataPublisher } from './metadata/publisher.js'
+import { expectKnownFeatures } from './metadata/supported-features.js'
 import type { RaftDriver } from './raft/driver.js'
 import { ReplicaManager } from './replication/replica-manager.js'
 import { BufferPool } from './runtime/buffer-pool.js'
@@ -143,7 +146,14 @@ class Node {
     this.#registrar = this.#makeRegistrar(incarnationId)
     this.#server = this.#makeServer()
     const loader = new DirectoryLoader(this.#directories.data, this.#dynamic, ports.clock, ports.logger)
-    const subscribers = [this.#dynamic, loader, this.#replicas, coordinators, this.#registrar]
+    const features: MetadataSubscriber = {
+      name: 'features',
+      onMetadata: (delta, image) => {
+        const { metadataVersion, levels } = image.features
+        if (delta.features.size > 0) expectKnownFeatures([[METADATA_VERSION, metadataVersion], ...levels])
+      },
+    }
+    const subscribers = [features, this.#dynamic, loader, this.#replicas, coordinators, this.#registrar]
     for (const subscriber of subscribers) this.#publisher.subscribe(subscriber)
   }
 
@@ -331,7 +341,7 @@ class Node {
         replicas: this.#replicas,
         groups: this.#groups,
         quorum: this.#quorum,
-        advertised: advertisedVersions(this.#image, unstableVersions, this.clusterId, nodeId),
+        advertised: advertisedVersions(this.#image, this.#quorum, unstableVersions, this.clusterId),
         topics: topicLookup(this.#image),
         coordinators: coordinatorLocator(this.#image, topicMaker),
         upgradeKRaftVersion: upgradeKRaftVersion(this.#quorum),

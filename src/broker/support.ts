@@ -8,7 +8,7 @@ import type { MetadataImage } from '../metadata/image.js'
 import { imageToRecords } from '../metadata/image-to-records.js'
 import { METADATA_VERSION } from '../metadata/metadata-version.js'
 import type { MetadataPublisher } from '../metadata/publisher.js'
-import { supportedFeatures } from '../metadata/supported-features.js'
+import { KRAFT_VERSION, supportedFeatures } from '../metadata/supported-features.js'
 import type { RaftDriver } from '../raft/driver.js'
 import type { SnapshotImage } from '../raft/metadata-log.js'
 import { advertisedApis } from '../server/api-table.js'
@@ -58,9 +58,9 @@ export function upgradeKRaftVersion(quorum: RaftDriver): (level: number) => Prom
 /** What ApiVersions says: the tables of handlers, and the features. */
 export function advertisedVersions(
   image: () => MetadataImage,
+  quorum: RaftDriver,
   unstableVersions: boolean,
   clusterId: string,
-  nodeId: number,
 ): AdvertisedVersions {
   const apis = {
     broker: advertisedApis<BrokerServices>(brokerHandlers, { unstableVersions }),
@@ -69,13 +69,15 @@ export function advertisedVersions(
   const features = supportedFeatures.map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max }))
   return {
     clusterId,
-    nodeId,
+    nodeId: quorum.nodeId,
     apis: kind => apis[kind],
     supportedFeatures: () => features,
     finalizedFeatures: () => {
       const { features, offset } = image()
       if (!features.hasMetadataVersion) return { epoch: -1, levels: new Map() }
-      return { epoch: offset, levels: new Map([[METADATA_VERSION, features.metadataVersion], ...features.levels]) }
+      const levels = new Map([[METADATA_VERSION, features.metadataVersion], ...features.levels])
+      if (quorum.kraftVersion > 0) levels.set(KRAFT_VERSION, quorum.kraftVersion)
+      return { epoch: offset, levels }
     },
   }
 }

@@ -228,9 +228,8 @@ export class Dispatcher<Services> implements FrameHandler {
         end = buffer.length
       }
       const reader = new Reader(buffer, start, end, ELEMENTS_MAX)
-      const body = requestCodec(api, apiVersion).read(reader)
-      reader.finish()
-      return body
+      // Bytes behind the request are passed over, as in Kafka: librdkafka 2.16 sends some after a list of no topics.
+      return requestCodec(api, apiVersion).read(reader)
     } catch (error) {
       entry.counters.errors++
       if (!(error instanceof ProtocolError)) this.#logFailure(entry, request, error)

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compatDirectory } from '../broker.js'
-import { runOrThrow } from '../process.js'
 
 /** How a case of a client's own test suite ended. */
 export type Outcome = 'pass' | 'fail' | 'skip'
@@ -124,9 +123,10 @@ export function writeScores(suites: readonly string[]): void {
   writeFileSync(scoresFile, renderScores(suites.map(readRecord)))
 }
 
-/** The version of the Apache Kafka that the oracle starts, from the list of its packages. */
-export async function kafkaVersion(): Promise<string> {
+/** The broker that the oracle starts, by name and version. Throws if its list of packages does not say. */
+export function oracleName(): string {
   const pom = readFileSync(join(compatDirectory, 'oracle', 'pom-core.xml'), 'utf8')
-  const version = /<version>(\d+\.\d+\.\d+)<\/version>/.exec(pom)?.[1]
-  return version ?? (await runOrThrow('bash', [join(compatDirectory, 'oracle', 'kafka'), 'classpath'])).stdout
+  const version = /<artifactId>kafka_[\d.]+<\/artifactId><version>([^<]+)<\/version>/.exec(pom)?.[1]
+  if (version === undefined) throw new Error('oracle/pom-core.xml names no version of kafka')
+  return `Apache Kafka ${version}`
 }
