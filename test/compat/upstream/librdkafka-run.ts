@@ -162,7 +162,9 @@ function outcomeOf(
   if (states[test] !== 'PASSED' || finished.code !== 0) return 'fail'
   // A part that nothing is called by passes as well: see that one was really run.
   const ran = plain(finished.stdout + finished.stderr)
-  return part === undefined || ran.split('\n').some(line => line.includes(part) && line.includes(': PASS (')) ? 'pass' : 'skip'
+  return part === undefined || ran.split('\n').some(line => line.includes(part) && line.includes(': PASS ('))
+    ? 'pass'
+    : 'skip'
 }
 
 function plain(text: string): string {

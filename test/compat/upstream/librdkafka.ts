@@ -102,7 +102,10 @@ async function install(): Promise<InstalledSuite> {
   await javaPackages()
   const has = (file: string) => () => succeeds('test', ['-e', file])
   await systemPackages([
-    { packages: ['build-essential'], present: () => succeeds('sh', ['-c', 'gcc --version && g++ --version && make -v']) },
+    {
+      packages: ['build-essential'],
+      present: () => succeeds('sh', ['-c', 'gcc --version && g++ --version && make -v']),
+    },
     { packages: ['libssl-dev'], present: has('/usr/include/openssl/ssl.h') },
     { packages: ['zlib1g-dev'], present: has('/usr/include/zlib.h') },
     { packages: ['libzstd-dev'], present: has('/usr/include/zstd.h') },
