@@ -18,7 +18,7 @@ export interface TestEntry {
 export function readTable(source: string): TestTable {
   const table = new Map<string, TestEntry>()
   const entries = source.slice(source.indexOf('struct test tests[] ='))
-  for (const [, name = '', rest = ''] of entries.matchAll(/_TEST\((\d{4}_\w+),([^]*?)(?=_TEST\(|\{NULL\})/g)) {
+  for (const [, name = '', rest = ''] of entries.matchAll(/_TEST\((\d{4}_\w+),([\s\S]*?)(?=_TEST\(|\{NULL\})/g)) {
     const scenario = /\.scenario\s*=\s*"(\w+)/.exec(rest)?.[1] ?? 'default'
     table.set(name, { scenario })
   }

@@ -73,8 +73,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     'o_java_interop',
     's_subscribe_when_rebalancing',
     't_max_poll_interval_exceeded',
-    'u_multiple_subscription_changes:2410: use_rebalance_cb: 1',
-    'u_multiple_subscription_changes:2410: use_rebalance_cb: 0',
+    'use_rebalance_cb: 1',
+    'use_rebalance_cb: 0',
     'v_commit_during_rebalance',
     'x_incremental_rebalances',
   ],
@@ -84,7 +84,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
 const long: readonly string[] = [
   '0076_produce_retry',
   '0094_idempotence_msg_timeout',
-  ...parts[rebalance]!.filter(part => part.startsWith('u_')).map(part => `${rebalance}/${part}`),
+  ...parts[rebalance]!.filter(part => part.startsWith('use_')).map(part => `${rebalance}/${part}`),
 ]
 
 /** librdkafka's own tests, built from the source package of Debian. */
