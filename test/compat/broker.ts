@@ -31,10 +31,18 @@ export interface StartedBroker {
 export interface BrokerOptions {
   /** Options of the broker as `name=value`, after those that every run has. */
   readonly overrides: readonly string[]
+  /** Its id, where a client's tests ask for one. Default: 1. */
+  readonly nodeId?: number
 }
 
 /** One broker on a laptop: a first member need not wait for others, and few partitions of the offsets topic. */
 const overridesOfEveryRun = ['group.initial.rebalance.delay.ms=0', 'offsets.topic.num.partitions=5']
+
+function overridesOf({ nodeId, overrides }: BrokerOptions, controllerPort: number): string[] {
+  const identity =
+    nodeId === undefined ? [] : [`node.id=${nodeId}`, `controller.quorum.voters=${nodeId}@localhost:${controllerPort}`]
+  return [...overridesOfEveryRun, ...identity, ...overrides]
+}
 
 /** A broker that somebody else runs. */
 export async function attachToBroker(bootstrap: string): Promise<StartedBroker> {
@@ -52,7 +60,7 @@ export async function startOttla(options: BrokerOptions): Promise<StartedBroker>
   const logFile = join(logDirectory, 'ottla.log')
   const log = openSync(logFile, 'w')
   const args = [main, 'start', '--port', String(port), '--data', data]
-  for (const override of [...overridesOfEveryRun, ...options.overrides]) args.push('--override', override)
+  for (const override of overridesOf(options, 0)) args.push('--override', override)
   const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] })
   closeSync(log)
   let ended: string | undefined
@@ -85,7 +93,7 @@ export async function startKafka(options: BrokerOptions): Promise<StartedBroker>
   const data = mkdtempSync(join(tmpdir(), 'ottla-compat-kafka-'))
   const port = await freePort()
   const args = ['start', '--port', String(port), '--dir', data]
-  for (const override of [...overridesOfEveryRun, ...options.overrides]) args.push('--set', override)
+  for (const override of overridesOf(options, port + 1)) args.push('--set', override)
   await runOrThrow('bash', [oracleScript, ...args], { timeoutMs: 900_000 })
   const pids = readdirSync(data).map(node => Number(readFileSync(join(data, node, 'pid'), 'utf8')))
   const stop = async () => {

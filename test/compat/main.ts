@@ -11,6 +11,7 @@ import { kafkaToolsSuite } from './suites/kafka-tools.js'
 import { kafkajsSuite } from './suites/kafkajs.js'
 import { kcatSuite } from './suites/kcat.js'
 import { platformaticSuite } from './suites/platformatic.js'
+import { upstreamMain } from './upstream/main.js'
 
 const suites: readonly Suite[] = [
   // The longest first: it runs beside all others.
@@ -25,6 +26,7 @@ const suites: readonly Suite[] = [
 const usage = `npm run compat -- [options]
 npm run compat -- ask       the same questions to Ottla and to Apache Kafka, and their answers compared
 npm run compat -- disk      files of Ottla read by Kafka's tools, files of Kafka served by Ottla and taken back
+npm run compat -- upstream  the clients' own test suites, compared with what they score on Apache Kafka
 
 Runs real clients and Apache Kafka's own tools against a broker, by default one that is started for it.
 
@@ -141,7 +143,11 @@ function print(result: CheckResult): void {
 }
 
 /** Areas with a command line of their own: `npm run compat -- ask ...`. */
-const areas: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { ask: askMain, disk: diskMain }
+const areas: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  ask: askMain,
+  disk: diskMain,
+  upstream: upstreamMain,
+}
 
 try {
   const [area = '', ...rest] = process.argv.slice(2)
