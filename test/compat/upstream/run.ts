@@ -53,7 +53,8 @@ export class SuiteRun {
     const results = await this.#runUnits(units)
     const bad = this.#worse(units, results)
     const again = [...new Set(bad.map(this.#suite.unitOf))]
-    const second = bad.length > triedAgainMax ? new Map<string, CaseResult>() : await this.#runUnits(again)
+    const isAccident = this.#options.record || bad.length <= triedAgainMax
+    const second = isAccident ? await this.#runUnits(again) : new Map<string, CaseResult>()
     const flaky = bad.filter(name => second.get(name)?.outcome === 'pass')
     for (const name of flaky) {
       results.set(name, second.get(name)!)
@@ -133,7 +134,7 @@ export class SuiteRun {
       if (verdict === 'worse') failed.push(`${name}: ${found ?? 'gave no result'}`)
       if (verdict === 'unknown') failed.push(`${name}: neither recorded nor left out`)
     }
-    const known = new Set(Object.keys(record.cases).map(this.#suite.unitOf))
+    const known = new Set([...Object.keys(record.cases), ...Object.keys(record.leftOut)].map(this.#suite.unitOf))
     for (const unit of units)
       if (!known.has(unit) && ![...results.keys()].some(name => this.#suite.unitOf(name) === unit))
         failed.push(`${unit}: neither recorded nor left out`)

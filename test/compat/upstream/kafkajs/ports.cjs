@@ -1,6 +1,7 @@
 // The tests of kafkajs look for brokers on fixed ports of localhost: connections to the plain ones go to the broker
 // under test. Jest loads this before each file of tests; the module that it changes is the same for all of them.
-const net = require('node:net')
+// biome-ignore lint/style/useNodejsImportProtocol: the Jest of kafkajs knows modules of Node.js by their short names.
+const net = require('net')
 
 const bootstrap = process.env.COMPAT_BOOTSTRAP ?? ''
 const port = Number(bootstrap.slice(bootstrap.lastIndexOf(':') + 1))

@@ -74,7 +74,8 @@ function writeDocker(scratch: string, bootstrap: string): void {
   const lines = [
     '#!/bin/bash',
     'if [ "$1" = ps ]; then echo broker; exit; fi',
-    `exec bash '${oracleScript}' tool topics --bootstrap-server ${bootstrap} --alter \${*##*--alter}`,
+    'command="${@: -1}"',
+    `exec bash '${oracleScript}' tool topics --bootstrap-server ${bootstrap} --alter \${command##*--alter}`,
     '',
   ]
   writeFileSync(join(scratch, 'docker'), lines.join('\n'))
