@@ -4,8 +4,10 @@ import { tooLarge } from './inflate-limit.js'
 import { lz4Deflate, lz4DeflatedBytesMax, lz4Inflate } from './lz4.js'
 import { snappyDeflate, snappyDeflatedBytesMax, snappyInflate, snappyInflatedBytes } from './snappy.js'
 import {
+  isZstdAtHand,
   isZstdLoaded,
   loadZstd,
+  loadZstdWhenNeeded,
   zstdDeflate,
   zstdInflate,
   zstdLevelDefault,
@@ -37,6 +39,16 @@ export function compressionCodeOf(type: CompressionType): number {
 /** Whether `compress` and `decompress` can be called for this codec right away. Only zstd has to be loaded. */
 export function isCompressionLoaded(type: CompressionType): boolean {
   return type !== 'zstd' || isZstdLoaded()
+}
+
+/** Whether `isCompressionLoaded` is true for every codec as soon as it is asked. */
+export function areCompressionsAtHand(): boolean {
+  return isZstdAtHand()
+}
+
+/** Lets codecs be loaded when they are needed, instead of by `loadCompression`: `read` reads a file of a package. */
+export function loadCompressionsWhenNeeded(read: (path: string) => Uint8Array): void {
+  loadZstdWhenNeeded(read)
 }
 
 /** Loads a codec; rejects with a message that names the package to install if it is missing. May be called often. */

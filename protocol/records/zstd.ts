@@ -32,16 +32,69 @@ interface ZlibWithZstd {
   readonly constants: { readonly ZSTD_c_compressionLevel?: number }
 }
 
+/** What the package is under its surface, as far as it is needed to start it without a promise. */
+interface WasmZstdModule {
+  instantiateWasm?: (imports: unknown, received: (instance: object) => unknown) => unknown
+  onRuntimeInitialized?: () => void
+  init(bytes: Uint8Array): void
+}
+
+/** The part of the WebAssembly API that is used here; its types are not among those of Node. */
+interface WebAssemblyApi {
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Instance: new (module: object, imports: unknown) => object
+}
+
 const builtIn = zlib as unknown as ZlibWithZstd
 let wasm: WasmZstd | null = null
 let loading: Promise<void> | null = null
+let readFile: ((path: string) => Uint8Array) | null = null
 
-/** Whether zstd can be used right away. */
+/**
+ * Lets zstd be loaded when the first batch of it comes, in the middle of whatever is going on, which saves its memory
+ * until then: `read` reads a file of a package. Without it, `loadZstd` has to be called before.
+ */
+export function loadZstdWhenNeeded(read: (path: string) => Uint8Array): void {
+  readFile = read
+}
+
+/** Whether zstd can be used right away; loads it if that can be done at once. */
 export function isZstdLoaded(): boolean {
-  return wasm !== null || builtIn.zstdDecompressSync !== undefined
+  return wasm !== null || loadAtOnce() || builtIn.zstdDecompressSync !== undefined
+}
+
+/** Whether `isZstdLoaded` would say so, without loading anything. */
+export function isZstdAtHand(): boolean {
+  return wasm !== null || readFile !== null || builtIn.zstdDecompressSync !== undefined
+}
+
+function loadAtOnce(): boolean {
+  if (readFile === null) return false
+  const read = readFile
+  readFile = null
+  try {
+    const require = createRequire(import.meta.url)
+    const found = require(zstdPackage) as WasmZstd
+    const sibling = (name: string) => require.resolve(zstdPackage).replace(/[^/\\]+$/, name)
+    const { Module } = require(sibling('module.js')) as { Module: WasmZstdModule }
+    let isReady = false
+    Module.onRuntimeInitialized = () => {
+      isReady = true
+    }
+    const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi }
+    const bytes = read(sibling('zstd.wasm'))
+    const compiled = new WebAssembly.Module(bytes)
+    Module.instantiateWasm = (imports, received) => received(new WebAssembly.Instance(compiled, imports))
+    Module.init(bytes)
+    if (isReady) wasm = found
+  } catch {
+    // Not installed, or another version of the package: what is left is said by the error of whoever needs it.
+  }
+  return wasm !== null
 }
 
 async function load(): Promise<void> {
+  if (wasm !== null || loadAtOnce()) return
   let found: WasmZstd
   try {
     found = createRequire(import.meta.url)(zstdPackage) as WasmZstd
