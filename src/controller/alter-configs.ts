@@ -42,25 +42,34 @@ export interface AlterResult {
   readonly responses: readonly AlterResponse[]
 }
 
+/**
+ * Who was asked: a broker answers for its own options and for those of all brokers alone; a controller takes what other
+ * brokers have checked.
+ */
+export type AskedNode = 'broker' | 'controller'
+
 /** IncrementalAlterConfigs: each resource stands or falls for itself; answers come in the order of the request. */
 export function incrementalAlterConfigs(
   resources: readonly Resource<ConfigOperation>[],
   validateOnly: boolean,
+  asked: AskedNode = 'broker',
 ): Command<AlterResult> {
-  return alter(resources, validateOnly, alterIncrementally)
+  return alter(resources, validateOnly, asked, alterIncrementally)
 }
 
 /** AlterConfigs, which replaces all that a resource has. */
 export function legacyAlterConfigs(
   resources: readonly Resource<NamedValue>[],
   validateOnly: boolean,
+  asked: AskedNode = 'broker',
 ): Command<AlterResult> {
-  return alter(resources, validateOnly, alterLegacy)
+  return alter(resources, validateOnly, asked, alterLegacy)
 }
 
 function alter<Entry extends NamedValue>(
   resources: readonly Resource<Entry>[],
   validateOnly: boolean,
+  asked: AskedNode,
   apply: (target: AlterTarget, entries: readonly Entry[]) => Altered,
 ): Command<AlterResult> {
   return context => {
@@ -71,7 +80,7 @@ function alter<Entry extends NamedValue>(
       const { resourceType, resourceName } = resource
       const error =
         counts.get(keyOf(resource)) === 1
-          ? alterOne(context, resource, apply, records)
+          ? alterOne(context, resource, asked, apply, records)
           : itemError(ErrorCode.INVALID_REQUEST, DUPLICATE_RESOURCE)
       return { ...error, resourceType, resourceName }
     })
@@ -90,6 +99,7 @@ function keyOf({ resourceType, resourceName }: Resource<unknown>): string {
 function alterOne<Entry extends NamedValue>(
   context: ControllerContext,
   { resourceType, resourceName, configs }: Resource<Entry>,
+  asked: AskedNode,
   apply: (target: AlterTarget, entries: readonly Entry[]) => Altered,
   records: MetadataRecord[],
 ): ItemError {
@@ -100,10 +110,16 @@ function alterOne<Entry extends NamedValue>(
     const problem = topicNameProblem(resourceName)
     if (problem !== null) return itemError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
   }
+  if (scope === 'broker' && asked === 'controller') {
+    const problem = brokerProblem(context, resourceName)
+    if (problem !== null) return problem
+  }
+  const isOfOtherBroker = isOtherNode(context, scope, resourceName)
   const target: AlterTarget = {
     scope,
-    // The checks take every broker for the one that answers; another one has made its own before it asked.
-    resourceName: isOtherBroker(context, scope, resourceName) ? String(context.identity.nodeId) : resourceName,
+    // The checks take every broker for the one that answers.
+    resourceName: isOfOtherBroker ? String(context.identity.nodeId) : resourceName,
+    isOfOtherBroker,
     current: image.configs.of(resourceType, resourceName),
     broker: config,
     eligibleLeaderReplicas: isElrEnabled(image),
@@ -123,15 +139,27 @@ function refused({ name, message }: ConfigError): ItemError {
   return itemError(ErrorCode[name], message)
 }
 
-/** A registered broker that is not this node. */
-function isOtherBroker({ image, identity }: ControllerContext, scope: OptionScope, name: string): boolean {
+/** Why a controller has no node of this name; null if it has. */
+function brokerProblem({ image: { cluster } }: ControllerContext, name: string): ItemError | null {
+  if (name === '') return null
+  const id = /^[+-]?\d{1,10}$/.test(name) ? Number(name) : Number.NaN
+  if (!(Math.abs(id) <= 0x7fffffff)) {
+    return itemError(ErrorCode.INVALID_REQUEST, 'Unable to parse broker name as a base 10 number.')
+  }
+  if (id < 0) return itemError(ErrorCode.INVALID_REQUEST, 'Invalid negative broker ID.')
+  if (cluster.brokers.has(id) || cluster.controllers.has(id)) return null
+  return itemError(ErrorCode.BROKER_ID_NOT_REGISTERED, `No node with id ${id} found.`)
+}
+
+/** A registered node that is not this one. */
+function isOtherNode({ image, identity }: ControllerContext, scope: OptionScope, name: string): boolean {
   if (scope !== 'broker' || !/^\d{1,10}$/.test(name)) return false
   const id = Number(name)
-  return id !== identity.nodeId && image.cluster.brokers.has(id)
+  return id !== identity.nodeId && (image.cluster.brokers.has(id) || image.cluster.controllers.has(id))
 }
 
 /** Who may lead was reckoned with the old min.insync.replicas: begin anew, for one topic or for all (''). */
-function clearElrRecords(records: readonly MetadataRecord[]): readonly MetadataRecord[] {
+export function clearElrRecords(records: readonly MetadataRecord[]): readonly MetadataRecord[] {
   const topicNames = new Set<string>()
   for (const record of records) {
     if (record.type !== 'ConfigRecord' || record.value.name !== 'min.insync.replicas') continue

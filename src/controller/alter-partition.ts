@@ -6,7 +6,7 @@ import type { MetadataRecord } from '../metadata/record.js'
 import { isActiveBroker } from './cluster-view.js'
 import type { Command, ControllerContext } from './command.js'
 import { containsAll } from './partition-change.js'
-import { type PartitionChanger, partitionChanger } from './partition-changer.js'
+import { type SequentialChanges, sequentialChanges } from './partition-changer.js'
 import { checkBrokerEpoch } from './register-broker.js'
 
 type Topics = NonNullable<AlterPartitionResponse['topics']>
@@ -32,9 +32,10 @@ interface Proposal {
 export function alterPartition(request: AlterPartitionRequest, apiVersion: number): Command<AlterPartitionResponse> {
   return context => {
     const { brokerId, brokerEpoch } = request
-    checkBrokerEpoch(context, brokerId, brokerEpoch)
+    // Who asks for nothing gets nothing, whoever it is.
+    if (request.topics.length > 0) checkBrokerEpoch(context, brokerId, brokerEpoch)
     const records: MetadataRecord[] = []
-    const change = partitionChanger(context)
+    const changes = sequentialChanges(context)
     const topics = request.topics.map(({ topicId, partitions }) => {
       const topic = context.image.topics.byId(topicId)
       return {
@@ -44,7 +45,7 @@ export function alterPartition(request: AlterPartitionRequest, apiVersion: numbe
             apiVersion >= 3
               ? partition.newIsrWithEpochs
               : partition.newIsr.map(member => ({ brokerId: member, brokerEpoch: -1 }))
-          return propose(context, change, brokerId, topic, { ...partition, isr }, records)
+          return propose(context, changes, brokerId, topic, { ...partition, isr }, records)
         }),
       }
     })
@@ -54,18 +55,18 @@ export function alterPartition(request: AlterPartitionRequest, apiVersion: numbe
 
 function propose(
   context: ControllerContext,
-  change: PartitionChanger,
+  changes: SequentialChanges,
   brokerId: number,
   topic: TopicImage | undefined,
   proposal: Proposal,
   records: MetadataRecord[],
 ): PartitionResponse {
   const { partitionIndex, leaderRecoveryState } = proposal
-  const partition = topic?.partitions[partitionIndex]
+  const partition = topic === undefined ? undefined : changes.partition(topic, partitionIndex)
   const error = validate(context, brokerId, topic, partition, proposal)
   if (error !== ErrorCode.NONE || topic === undefined || partition === undefined) return failure(partitionIndex, error)
   const isr = proposal.isr.map(member => member.brokerId)
-  const record = change(topic, partitionIndex, { target: { isr, leaderRecoveryState } })
+  const record = changes.change(topic, partitionIndex, { target: { isr, leaderRecoveryState } })
   if (record === null || record.type !== 'PartitionChangeRecord') return success(partitionIndex, partition)
   records.push(record)
   const after = changedPartition(partition, record.value)

@@ -3,15 +3,18 @@ import type {
   AssignReplicasToDirsRequest,
   AssignReplicasToDirsResponse,
 } from '#protocol/messages/assign-replicas-to-dirs.js'
-import { DirectoryId } from '../metadata/directory-id.js'
+import { isOnlineDirectory } from '../metadata/directory-id.js'
+import type { TopicImage } from '../metadata/image.js'
 import { metadataAllows } from '../metadata/metadata-version.js'
 import type { MetadataRecord } from '../metadata/record.js'
+import { isActiveBroker } from './cluster-view.js'
 import type { Command, ControllerContext } from './command.js'
-import { partitionChanger } from './partition-changer.js'
+import { type SequentialChanges, sequentialChanges } from './partition-changer.js'
 import { checkBrokerEpoch } from './register-broker.js'
 
 /**
  * A broker says in which of its log directories its replicas are; one that it does not have online takes them offline.
+ * What that does to leaders and ISRs follows behind all directories.
  */
 export function assignReplicasToDirs(request: AssignReplicasToDirsRequest): Command<AssignReplicasToDirsResponse> {
   return context => {
@@ -20,46 +23,68 @@ export function assignReplicasToDirs(request: AssignReplicasToDirsRequest): Comm
       throw new ApiError(ErrorCode.UNSUPPORTED_VERSION, 'Directory assignment is not supported yet.')
     }
     checkBrokerEpoch(context, brokerId, brokerEpoch)
-    const records: MetadataRecord[] = []
+    const assigner = new Assigner(context, brokerId)
     const directories = request.directories.map(({ id, topics }) => ({
       id,
       topics: topics.map(({ topicId, partitions }) => ({
         topicId,
         partitions: partitions.map(({ partitionIndex }) => ({
           partitionIndex,
-          errorCode: assign(context, brokerId, id, topicId, partitionIndex, records),
+          errorCode: assigner.assign(id, topicId, partitionIndex),
         })),
       })),
     }))
-    return { records, response: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, directories } }
+    return { records: assigner.finish(), response: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, directories } }
   }
 }
 
-function assign(
-  context: ControllerContext,
-  brokerId: number,
-  directory: string,
-  topicId: string,
-  partitionIndex: number,
-  records: MetadataRecord[],
-): ErrorCode {
-  const { topics, cluster } = context.image
-  const topic = topics.byId(topicId)
-  if (topic === undefined) return ErrorCode.UNKNOWN_TOPIC_ID
-  const partition = topic.partitions[partitionIndex]
-  if (partition === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-  const at = partition.replicas.indexOf(brokerId)
-  if (at === -1) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-  if (partition.directories[at] === directory) return ErrorCode.NONE
-  const isOnline = directory === DirectoryId.UNASSIGNED || cluster.broker(brokerId)!.directories.includes(directory)
-  const record = partitionChanger(context)(topic, partitionIndex, {
-    target: {
-      directories: new Map([[brokerId, directory]]),
-      ...(isOnline ? {} : { isr: partition.isr.filter(replica => replica !== brokerId) }),
-    },
-    election: 'online',
-    ...(isOnline ? {} : { isActive: id => id !== brokerId && cluster.broker(id)?.fenced === false }),
-  })
-  if (record !== null) records.push(record)
-  return ErrorCode.NONE
+interface Offline {
+  readonly topic: TopicImage
+  readonly partitionId: number
+}
+
+/** Collects the records of one request. */
+class Assigner {
+  readonly #context: ControllerContext
+  readonly #brokerId: number
+  readonly #changes: SequentialChanges
+  readonly #records: MetadataRecord[] = []
+  /** Replicas that went offline, by topic and partition: the last word on each counts. */
+  readonly #offline = new Map<string, Offline>()
+
+  constructor(context: ControllerContext, brokerId: number) {
+    this.#context = context
+    this.#brokerId = brokerId
+    this.#changes = sequentialChanges(context)
+  }
+
+  assign(directory: string, topicId: string, partitionId: number): ErrorCode {
+    const { topics, cluster } = this.#context.image
+    const topic = topics.byId(topicId)
+    if (topic === undefined) return ErrorCode.UNKNOWN_TOPIC_ID
+    const partition = this.#changes.partition(topic, partitionId)
+    if (partition === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (!partition.replicas.includes(this.#brokerId)) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    const directories = new Map([[this.#brokerId, directory]])
+    const record = this.#changes.change(topic, partitionId, { target: { directories }, election: 'online' })
+    if (record !== null) this.#records.push(record)
+    const key = `${topicId}:${partitionId}`
+    this.#offline.delete(key)
+    if (!isOnlineDirectory(directory, cluster.broker(this.#brokerId)!.directories)) {
+      this.#offline.set(key, { topic, partitionId })
+    }
+    return ErrorCode.NONE
+  }
+
+  /** The records, once all is assigned. */
+  finish(): readonly MetadataRecord[] {
+    const { cluster } = this.#context.image
+    const isActive = (id: number): boolean => id !== this.#brokerId && isActiveBroker(cluster, id)
+    for (const { topic, partitionId } of this.#offline.values()) {
+      const isr = this.#changes.partition(topic, partitionId)!.isr.filter(replica => replica !== this.#brokerId)
+      const record = this.#changes.change(topic, partitionId, { target: { isr }, isActive })
+      if (record !== null) this.#records.push(record)
+    }
+    return this.#records
+  }
 }

@@ -100,10 +100,13 @@ export function brokerStopped(
   return leaderAndIsrChanges(context, { stoppedUncleanly: brokerId }, concerns)
 }
 
-/** A broker is gone for good. */
+/**
+ * A broker is gone for good. It stays eligible where it was: should it come back, it registers as one that stopped
+ * uncleanly.
+ */
 export function unregisterRecords(context: ControllerContext, brokerId: number, brokerEpoch: number): MetadataRecord[] {
   return [
-    ...brokerStopped(context, brokerId, false),
+    ...leaderAndIsrChanges(context, { removed: brokerId }, inIsr(brokerId)),
     { type: 'UnregisterBrokerRecord', version: 0, value: { brokerId, brokerEpoch } },
   ]
 }

@@ -23,17 +23,28 @@ import { checkBrokerEpoch } from './register-broker.js'
  */
 export type BrokerState = 'FENCED' | 'UNFENCED' | 'CONTROLLED_SHUTDOWN' | 'SHUTDOWN_NOW'
 
-/** A broker lives: renews its session, and moves it on to the state that it wants, as soon as that is possible. */
-export function processHeartbeat(request: BrokerHeartbeatRequest): Command<BrokerHeartbeatResponse> {
+/**
+ * A broker lives: renews its session, and moves it on to the state that it wants, as soon as that is possible. The
+ * session of a broker that may stop now is over: it need not run out before the next process of it can register (in
+ * Kafka it must). `isThisProcess`: as for `registerBroker`.
+ */
+export function processHeartbeat(
+  request: BrokerHeartbeatRequest,
+  isThisProcess = false,
+): Command<BrokerHeartbeatResponse> {
   return context => {
     const { brokerId, brokerEpoch, currentMetadataOffset } = request
     checkBrokerEpoch(context, brokerId, brokerEpoch)
     const broker = context.image.cluster.broker(brokerId)!
     const session = sessionOf(context, broker)
     const state = stateOf(broker, session)
-    const next = nextState(context, request, session, state)
-    const records = [...transitionRecords(context, broker, state, next), ...directoryRecords(context, broker, request)]
-    if (session.lastContact !== Number.POSITIVE_INFINITY) session.lastContact = context.now
+    const next = nextState(context, broker, request, session, state)
+    const transition = transitionRecords(context, broker, state, next)
+    // A broker that is let in has no directory that failed just now, and any other transition takes it out of all ISRs.
+    const records = [...transition, ...directoryRecords(context, broker, request, transition.length > 0)]
+    if (next === 'SHUTDOWN_NOW') session.lastContact = Number.NEGATIVE_INFINITY
+    else if (isThisProcess) session.lastContact = Number.POSITIVE_INFINITY
+    else if (session.lastContact !== Number.POSITIVE_INFINITY) session.lastContact = context.now
     session.metadataOffset = currentMetadataOffset
     if (next === 'FENCED' || next === 'SHUTDOWN_NOW') session.shutdownOffset = -1
     else if (next === 'CONTROLLED_SHUTDOWN' && session.shutdownOffset < 0) {
@@ -73,6 +84,7 @@ function stateOf(broker: BrokerRegistration, session: BrokerSession): BrokerStat
 
 function nextState(
   context: ControllerContext,
+  broker: BrokerRegistration,
   request: BrokerHeartbeatRequest,
   session: BrokerSession,
   state: BrokerState,
@@ -81,7 +93,9 @@ function nextState(
   switch (state) {
     case 'FENCED':
       if (wantShutDown) return 'SHUTDOWN_NOW'
-      return !wantFence && currentMetadataOffset >= session.registrationOffset ? 'UNFENCED' : 'FENCED'
+      if (wantFence || currentMetadataOffset < session.registrationOffset) return 'FENCED'
+      // What it has lost is recorded before it may lead: the next heartbeat lets it in.
+      return newlyFailed(context, broker, request).length > 0 ? 'FENCED' : 'UNFENCED'
     case 'UNFENCED':
       if (wantFence) return wantShutDown ? 'SHUTDOWN_NOW' : 'FENCED'
       if (!wantShutDown) return 'UNFENCED'
@@ -116,24 +130,24 @@ function transitionRecords(
 function directoryRecords(
   context: ControllerContext,
   broker: BrokerRegistration,
-  { offlineLogDirs, cordonedLogDirs }: BrokerHeartbeatRequest,
+  request: BrokerHeartbeatRequest,
+  isOutOfIsrs: boolean,
 ): readonly MetadataRecord[] {
   const { metadataVersion } = context.image.features
   const records: MetadataRecord[] = []
   const ids = { brokerId: broker.id, brokerEpoch: broker.epoch }
-  if (metadataAllows(metadataVersion, 'directoryAssignment') && offlineLogDirs.length > 0) {
-    const failed = broker.directories.filter(directory => offlineLogDirs.includes(directory))
-    if (failed.length > 0) {
-      const isLost = (directory: string | undefined): boolean => directory !== undefined && failed.includes(directory)
-      records.push(
-        ...leaderAndIsrChanges(context, { removed: broker.id }, partition => {
-          if (!partition.isr.includes(broker.id)) return false
-          return isLost(partition.directories[partition.replicas.indexOf(broker.id)])
-        }),
-        registrationChange(2, { ...ids, logDirs: broker.directories.filter(directory => !failed.includes(directory)) }),
-      )
-    }
+  const failed = newlyFailed(context, broker, request)
+  if (failed.length > 0) {
+    const isLost = (directory: string | undefined): boolean => directory !== undefined && failed.includes(directory)
+    records.push(
+      ...leaderAndIsrChanges(context, { removed: broker.id }, partition => {
+        if (isOutOfIsrs || !partition.isr.includes(broker.id)) return false
+        return isLost(partition.directories[partition.replicas.indexOf(broker.id)])
+      }),
+      registrationChange(2, { ...ids, logDirs: broker.directories.filter(directory => !failed.includes(directory)) }),
+    )
   }
+  const { cordonedLogDirs } = request
   if (metadataAllows(metadataVersion, 'cordonedDirectories') && cordonedLogDirs !== null) {
     const cordoned = [...cordonedLogDirs].sort()
     if (cordoned.join() !== broker.cordonedDirectories.join()) {
@@ -141,4 +155,14 @@ function directoryRecords(
     }
   }
   return records
+}
+
+/** Directories that a broker says have failed, and that it is registered with. */
+function newlyFailed(
+  { image }: ControllerContext,
+  broker: BrokerRegistration,
+  { offlineLogDirs }: BrokerHeartbeatRequest,
+): readonly string[] {
+  if (offlineLogDirs.length === 0 || !metadataAllows(image.features.metadataVersion, 'directoryAssignment')) return []
+  return broker.directories.filter(directory => offlineLogDirs.includes(directory))
 }

@@ -48,10 +48,12 @@ export class BrokerSessions {
     this.#sessions.delete(brokerId)
   }
 
-  /** It is known to be dead: its session is over at once. */
+  /** It is taken for dead: its session is over at once, and with it the wish to stop. */
   expire(brokerId: number): void {
     const session = this.#sessions.get(brokerId)
-    if (session !== undefined) session.lastContact = Number.NEGATIVE_INFINITY
+    if (session === undefined) return
+    session.lastContact = Number.NEGATIVE_INFINITY
+    session.shutdownOffset = -1
   }
 
   isValid(brokerId: number, now: Millis, timeoutMs: Millis): boolean {

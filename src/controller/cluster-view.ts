@@ -18,6 +18,13 @@ export function isActiveBroker(cluster: ClusterImage, brokerId: number): boolean
   return broker !== undefined && !broker.fenced && !broker.inControlledShutdown
 }
 
+/** None of the directories of a broker takes new replicas (KIP-1066). */
+export function isCordoned(cluster: ClusterImage, brokerId: number): boolean {
+  const broker = cluster.broker(brokerId)
+  if (broker === undefined || broker.directories.length === 0) return false
+  return broker.directories.every(directory => broker.cordonedDirectories.includes(directory))
+}
+
 /** Where a new replica on a broker is put: its only directory, or the broker is to choose one. */
 export function defaultDirectory(cluster: ClusterImage, brokerId: number): string {
   const directories = cluster.broker(brokerId)?.directories

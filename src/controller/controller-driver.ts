@@ -16,6 +16,7 @@ import { type Parkable, ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger, Millis, Timer } from '../runtime/ports.js'
 import type { Command } from './command.js'
 import { Controller, type ControllerParts } from './controller.js'
+import { notableIn } from './notable-records.js'
 
 /** What the driver uses of the publisher of this node. */
 export interface PublishedState {
@@ -137,12 +138,6 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
     })
   }
 
-  /** A broker is known to be dead: it is fenced without waiting for the end of its session. */
-  brokerIsGone(brokerId: number): void {
-    this.#controller?.sessions.expire(brokerId)
-    this.#arm()
-  }
-
   /** Takes nothing more; whoever waits is told NOT_CONTROLLER. */
   close(): void {
     this.#closed = true
@@ -223,13 +218,14 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
 
   /** Appends, then replays. Everything up to the records that an append takes lands in one batch. */
   #append(controller: Controller, records: readonly MetadataRecord[]): void {
-    const { log, clock } = this.#parts
+    const { log, clock, logger } = this.#parts
     for (let at = 0; at < records.length; at += appendRecordsMax) {
       const part = records.length <= appendRecordsMax ? records : records.slice(at, at + appendRecordsMax)
       const { lastOffset } = log.append(this.#epoch, part)
       this.#appendedOffset = lastOffset
       controller.replay(part, lastOffset, this.#epoch, clock.now())
     }
+    for (const { level, message, ...details } of notableIn(records)) logger[level](details, message)
   }
 
   #arm(): void {

@@ -139,8 +139,7 @@ export class Controller {
 function fenceExpired(brokerId: number): Command<void> {
   return context => {
     const { epoch } = context.image.cluster.broker(brokerId)!
-    const session = context.sessions.get(brokerId)
-    if (session !== undefined) session.shutdownOffset = -1
+    context.sessions.expire(brokerId)
     return { records: fenceBroker(context, brokerId, epoch), response: undefined }
   }
 }

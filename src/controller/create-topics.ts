@@ -7,6 +7,8 @@ import type { ConfigMap } from '../config/layers.js'
 import { type PartitionImage, ResourceType } from '../metadata/image.js'
 import { partitionRecord } from '../metadata/image-to-records.js'
 import type { MetadataRecord } from '../metadata/record.js'
+import { clearElrRecords } from './alter-configs.js'
+import { isElrEnabled } from './cluster-view.js'
 import { type Command, type ControllerContext, USER_PARTITIONS_MAX, USER_RECORDS_MAX } from './command.js'
 import { activeReplicas, checkManualAssignment, newPartition } from './replica-assignment.js'
 import { ReplicaPlacement } from './replica-placement.js'
@@ -106,6 +108,7 @@ function createTopic(context: ControllerContext, topic: RequestTopic): NewTopic 
     const record = { resourceType: ResourceType.TOPIC, resourceName: name, name: key, value }
     records.push({ type: 'ConfigRecord', version: 0, value: record })
   }
+  if (isElrEnabled(image)) records.push(...clearElrRecords(records))
   for (const [number, partition] of partitions.entries()) {
     records.push(partitionRecord(topicId, number, partition, metadataVersion))
   }

@@ -3,8 +3,6 @@ import type { CreateTopicsRequest, CreateTopicsResponse } from '#protocol/messag
 import type { BrokerConfig } from '../config/broker-config.js'
 import type { MetadataImage } from '../metadata/image.js'
 import type { Millis } from '../runtime/ports.js'
-import type { ControllerRequests } from './controller-driver.js'
-import { createTopics } from './create-topics.js'
 
 type NewTopic = CreateTopicsRequest['topics'][number]
 
@@ -68,7 +66,8 @@ function entries(configs: Readonly<Record<string, string | number>>): NewTopic['
 }
 
 export interface TopicMakerParts {
-  readonly controller: ControllerRequests
+  /** Asks the active controller, wherever it is; answered when this node's image has the topics. */
+  readonly create: (request: CreateTopicsRequest) => Promise<CreateTopicsResponse>
   readonly image: () => MetadataImage
   readonly config: () => BrokerConfig
   /** How long to wait for the controller. */
@@ -126,9 +125,8 @@ export class TopicMaker {
   }
 
   #ask(topics: readonly NewTopic[]): Promise<CreateTopicsResponse> {
-    const { controller, timeoutMs } = this.#parts
-    const request = { topics: [...topics], timeoutMs, validateOnly: false }
-    return controller.run(createTopics(request), { timeoutMs, untilPublished: true })
+    const { create, timeoutMs } = this.#parts
+    return create({ topics: [...topics], timeoutMs, validateOnly: false })
   }
 }
 

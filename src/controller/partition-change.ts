@@ -126,15 +126,27 @@ function completeReassignment(draft: Draft): void {
 
 /**
  * Those who hold everything committed though they are not in the ISR, as long as the ISR is too small to commit more.
- * Who is no replica any more is none of them.
+ * Who is no replica any more is none of them (Kafka keeps such a one when a reassignment ends with a small ISR, and
+ * then takes it for a reason not to elect the last known leader).
  */
 function targetElr({ partition, minIsr, uncleanShutdownReplicas = [] }: PartitionChangeInput, draft: Draft): number[] {
   if (draft.isr.length >= minIsr) return []
   const candidates = new Set([...partition.elr, ...partition.isr])
-  return [...candidates].filter(
+  return inBucketOrder([...candidates]).filter(
     replica =>
       draft.replicas.includes(replica) && !draft.isr.includes(replica) && !uncleanShutdownReplicas.includes(replica),
   )
+}
+
+/** The order in which Kafka's records list a set of brokers: that of a hash table with as few buckets as it has. */
+function inBucketOrder(ids: number[]): number[] {
+  let buckets = 16
+  while (ids.length > buckets * 0.75) buckets *= 2
+  return ids.sort((a, b) => bucketOf(a, buckets) - bucketOf(b, buckets))
+}
+
+function bucketOf(id: number, buckets: number): number {
+  return (id ^ (id >>> 16)) & (buckets - 1)
 }
 
 function elect(input: PartitionChangeInput, draft: Draft, change: Change): void {

@@ -1,4 +1,5 @@
-import type { TopicImage } from '../metadata/image.js'
+import type { PartitionImage, TopicImage } from '../metadata/image.js'
+import { changedPartition } from '../metadata/partition-state.js'
 import type { MetadataRecord } from '../metadata/record.js'
 import {
   allowsUncleanElection,
@@ -13,6 +14,8 @@ import { changePartition, type Election, type PartitionTarget } from './partitio
 
 export interface IntendedChange {
   readonly target: PartitionTarget
+  /** The partition as an earlier record of the same command leaves it; as the image has it where it is left out. */
+  readonly partition?: PartitionImage
   /** What the topic allows where it is left out: `unclean` or `online`. */
   readonly election?: Election
   /** Which brokers may lead; the active ones of the image where it is left out. */
@@ -35,13 +38,13 @@ export function partitionChanger(context: ControllerContext): PartitionChanger {
   let last: TopicImage | null = null
   let minIsr = 1
   let allowed: Election = 'online'
-  return (topic, partitionId, { target, election, isActive = isActiveInImage, uncleanShutdownReplicas }) => {
+  return (topic, partitionId, { target, election, isActive = isActiveInImage, uncleanShutdownReplicas, ...rest }) => {
     if (topic !== last) {
       last = topic
       minIsr = effectiveMinIsr(context, topic.name)
       allowed = allowsUncleanElection(context, topic.name) ? 'unclean' : 'online'
     }
-    const partition = topic.partitions[partitionId]!
+    const partition = rest.partition ?? topic.partitions[partitionId]!
     return changePartition({
       topicId: topic.id,
       partitionId,
@@ -55,5 +58,33 @@ export function partitionChanger(context: ControllerContext): PartitionChanger {
       elrEnabled,
       ...(uncleanShutdownReplicas === undefined ? {} : { uncleanShutdownReplicas }),
     })
+  }
+}
+
+/** Changes of partitions one after the other: each begins where the one before it has left the partition. */
+export interface SequentialChanges {
+  /** As the records so far leave it. */
+  partition(topic: TopicImage, partitionId: number): PartitionImage | undefined
+  /** The next record for a partition, which must be there; null where nothing changes. */
+  readonly change: PartitionChanger
+}
+
+/** For commands that may name a partition twice, or write two records for one. */
+export function sequentialChanges(context: ControllerContext): SequentialChanges {
+  const changed = new Map<string, PartitionImage>()
+  const change = partitionChanger(context)
+  const keyOf = (topic: TopicImage, partitionId: number): string => `${topic.id}:${partitionId}`
+  const current = (topic: TopicImage, partitionId: number): PartitionImage | undefined =>
+    changed.get(keyOf(topic, partitionId)) ?? topic.partitions[partitionId]
+  return {
+    partition: current,
+    change: (topic, partitionId, intended) => {
+      const partition = current(topic, partitionId)!
+      const record = change(topic, partitionId, { ...intended, partition })
+      if (record?.type === 'PartitionChangeRecord') {
+        changed.set(keyOf(topic, partitionId), changedPartition(partition, record.value))
+      }
+      return record
+    },
   }
 }

@@ -18,7 +18,7 @@ import {
   NO_ERROR,
   USER_RECORDS_MAX,
 } from './command.js'
-import { partitionChanger } from './partition-changer.js'
+import { type SequentialChanges, sequentialChanges } from './partition-changer.js'
 import { checkManualAssignment } from './replica-assignment.js'
 
 /**
@@ -32,11 +32,12 @@ export function alterPartitionReassignments(
 ): Command<AlterPartitionReassignmentsResponse> {
   return context => {
     const records: MetadataRecord[] = []
+    const changes = sequentialChanges(context)
     const { allowReplicationFactorChange } = request
     const responses = request.topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex, replicas }) => {
-        const result = alterOne(context, name, partitionIndex, replicas, allowReplicationFactorChange)
+        const result = alterOne(context, changes, name, partitionIndex, replicas, allowReplicationFactorChange)
         if (result.record !== null) records.push(result.record)
         if (records.length > USER_RECORDS_MAX) {
           throw new ApiError(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
@@ -60,6 +61,7 @@ interface Altered {
 
 function alterOne(
   context: ControllerContext,
+  changes: SequentialChanges,
   topicName: string,
   partitionIndex: number,
   replicas: readonly number[] | null,
@@ -70,7 +72,7 @@ function alterOne(
     if (topic === undefined) {
       throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${topicName}.`)
     }
-    const partition = topic.partitions[partitionIndex]
+    const partition = changes.partition(topic, partitionIndex)
     if (partition === undefined) {
       const message = `Unable to find partition ${topicName}:${partitionIndex}.`
       throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
@@ -80,8 +82,8 @@ function alterOne(
     }
     const record =
       replicas === null
-        ? cancel(context, topic, partitionIndex, partition)
-        : reassign(context, topic, partitionIndex, partition, replicas, mayChangeFactor)
+        ? cancel(context, changes, topic, partitionIndex, partition)
+        : reassign(context, changes, topic, partitionIndex, partition, replicas, mayChangeFactor)
     return { record, error: NO_ERROR }
   } catch (error) {
     if (error instanceof ApiError) return { record: null, error: itemErrorOf(error) }
@@ -93,11 +95,17 @@ export function isReassigning(partition: PartitionImage): boolean {
   return partition.addingReplicas.length > 0 || partition.removingReplicas.length > 0
 }
 
-function cancel(context: ControllerContext, topic: TopicImage, partitionId: number, partition: PartitionImage) {
+function cancel(
+  context: ControllerContext,
+  { change }: SequentialChanges,
+  topic: TopicImage,
+  partitionId: number,
+  partition: PartitionImage,
+) {
   const replicas = partition.replicas.filter(replica => !partition.addingReplicas.includes(replica))
   const isr = partition.isr.filter(replica => !partition.addingReplicas.includes(replica))
   const target = { replicas, isr, removingReplicas: [], addingReplicas: [] }
-  if (isr.length > 0) return partitionChanger(context)(topic, partitionId, { target, election: 'online' })
+  if (isr.length > 0) return change(topic, partitionId, { target, election: 'online' })
   const [first] = replicas
   if (first === undefined) {
     const message = 'Invalid replica assignment: addingReplicas contains all replicas.'
@@ -111,11 +119,12 @@ function cancel(context: ControllerContext, topic: TopicImage, partitionId: numb
         'leader election.',
     )
   }
-  return partitionChanger(context)(topic, partitionId, { target: { ...target, isr: [first] }, election: 'unclean' })
+  return change(topic, partitionId, { target: { ...target, isr: [first] }, election: 'unclean' })
 }
 
 function reassign(
   context: ControllerContext,
+  { change }: SequentialChanges,
   topic: TopicImage,
   partitionId: number,
   partition: PartitionImage,
@@ -130,10 +139,14 @@ function reassign(
       `The replication factor is changed from ${settled.length} to ${replicas.length}`,
     )
   }
-  const addingReplicas = replicas.filter(replica => !partition.replicas.includes(replica)).sort((a, b) => a - b)
+  // Who is being added already still is. (Kafka leaves such a one among those that are added also where the new target
+  // does not have it; the move back to where it began never ends then.)
+  const isNew = (replica: number): boolean =>
+    !partition.replicas.includes(replica) || partition.addingReplicas.includes(replica)
+  const addingReplicas = replicas.filter(isNew).sort((a, b) => a - b)
   const removingReplicas = partition.replicas.filter(replica => !replicas.includes(replica)).sort((a, b) => a - b)
   const target = { replicas: [...replicas, ...removingReplicas], addingReplicas, removingReplicas }
-  return partitionChanger(context)(topic, partitionId, { target, election: 'online' })
+  return change(topic, partitionId, { target, election: 'online' })
 }
 
 /** The moves that are under way, of the topics asked for or of all. */

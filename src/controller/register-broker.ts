@@ -10,7 +10,8 @@ import type { Command, ControllerContext } from './command.js'
 /**
  * Registers a broker, fenced: it is unfenced by a heartbeat. A new process of a broker that was registered before first
  * ends the old one's part in its partitions; that takes an epoch of its own, the offset at which this command's records
- * begin. The same process may register again to change what it said; it keeps epoch and state.
+ * begin. The same process may register again to change what it said; it keeps epoch and state. A session begins with
+ * the first heartbeat: up to then another process may take the id.
  *
  * `isThisProcess`: the broker lives in the process of this controller. Then no other process can have its id, so that a
  * session that is still valid is that of a process that is gone, and its own session lasts as long as this one.
@@ -49,7 +50,11 @@ export function registerBroker(
     sessions.begin({
       id: brokerId,
       epoch,
-      lastContact: isThisProcess ? Number.POSITIVE_INFINITY : now,
+      lastContact: isThisProcess
+        ? Number.POSITIVE_INFINITY
+        : isSameProcess
+          ? (before?.lastContact ?? now)
+          : Number.NEGATIVE_INFINITY,
       metadataOffset: isSameProcess ? (before?.metadataOffset ?? -1) : -1,
       registrationOffset: context.nextOffset + cleanup.length,
       shutdownOffset: isSameProcess ? (before?.shutdownOffset ?? -1) : -1,
@@ -69,6 +74,8 @@ function check(context: ControllerContext, request: BrokerRegistrationRequest, i
       `Expected cluster ID ${identity.clusterId}, but got cluster ID ${request.clusterId}`,
     )
   }
+  // A negative id stands for no broker wherever one is named.
+  if (request.brokerId < 0) throw new ApiError(ErrorCode.INVALID_REQUEST, `Invalid broker ID ${request.brokerId}`)
   const existing = image.cluster.broker(request.brokerId)
   if (
     existing !== undefined &&

@@ -10,10 +10,8 @@ import type { Command } from './command.js'
 export function registerController(request: ControllerRegistrationRequest): Command<ControllerRegistrationResponse> {
   return ({ image }) => {
     if (!metadataAllows(image.features.metadataVersion, 'controllerRegistration')) {
-      throw new ApiError(
-        ErrorCode.UNSUPPORTED_VERSION,
-        'The current MetadataVersion is too old to support controller registrations.',
-      )
+      // metadata.version is too old; Kafka says it in the words for any API.
+      throw new ApiError(ErrorCode.UNSUPPORTED_VERSION, 'The version of API is not supported.')
     }
     const { controllerId, incarnationId, zkMigrationReady } = request
     return {
@@ -39,7 +37,7 @@ export function registerController(request: ControllerRegistrationRequest): Comm
           },
         },
       ],
-      response: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null },
+      response: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '' },
     }
   }
 }
@@ -47,14 +45,14 @@ export function registerController(request: ControllerRegistrationRequest): Comm
 /** Forgets a controller that will not come back. */
 export function unregisterController(controllerId: number): Command<void> {
   return ({ image, identity }) => {
+    if (controllerId === identity.nodeId) {
+      throw new ApiError(ErrorCode.INVALID_REQUEST, 'Controller cannot unregister itself while it is active.')
+    }
     if (!metadataAllows(image.features.metadataVersion, 'controllerUnregistration')) {
       throw new ApiError(
         ErrorCode.UNSUPPORTED_VERSION,
         'The current MetadataVersion is too old to support controller unregistration.',
       )
-    }
-    if (controllerId === identity.nodeId) {
-      throw new ApiError(ErrorCode.INVALID_REQUEST, 'Controller cannot unregister itself while it is active.')
     }
     if (!image.cluster.controllers.has(controllerId)) {
       throw new ApiError(

@@ -1,7 +1,7 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { ClusterImage, PartitionImage } from '../metadata/image.js'
 import { LeaderRecovery } from '../metadata/partition-state.js'
-import { defaultDirectory, isActiveBroker } from './cluster-view.js'
+import { defaultDirectory, isActiveBroker, isCordoned } from './cluster-view.js'
 
 /** Checks replicas that a user has chosen; `replicationFactor` is that of the partitions before, null for the first. */
 export function checkManualAssignment(
@@ -17,6 +17,9 @@ export function checkManualAssignment(
   for (const id of [...replicas].sort((a, b) => a - b)) {
     if (!cluster.brokers.has(id)) {
       refuse(`The manual partition assignment includes broker ${id}, but no such broker is registered.`)
+    }
+    if (isCordoned(cluster, id)) {
+      refuse(`The manual partition assignment includes broker ${id}, but all its log directories are cordoned.`)
     }
     if (id === previous) refuse(`The manual partition assignment includes the broker ${id} more than once.`)
     previous = id

@@ -1,6 +1,7 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { ClusterImage } from '../metadata/image.js'
 import type { Random } from '../runtime/ports.js'
+import { isCordoned } from './cluster-view.js'
 
 /** Brokers of one rack, in a random order that each placed partition shifts by one. */
 interface Lane {
@@ -41,8 +42,7 @@ export class ReplicaPlacement {
     let unfenced = 0
     for (const broker of cluster.brokers.values()) {
       if (broker.inControlledShutdown) continue
-      const { directories, cordonedDirectories } = broker
-      if (directories.length > 0 && directories.every(directory => cordonedDirectories.includes(directory))) continue
+      if (isCordoned(cluster, broker.id)) continue
       let rack = byRack.get(broker.rack)
       if (rack === undefined) byRack.set(broker.rack, (rack = { unfenced: [], fenced: [] }))
       ;(broker.fenced ? rack.fenced : rack.unfenced).push(broker.id)

@@ -110,8 +110,10 @@ test('a fenced broker and one that stops cannot join', () => {
 
 test('an old broker epoch is stale for the whole request', () => {
   const controller = ready()
-  const request = { brokerId: 1, brokerEpoch: 0, topics: [] }
+  const topics = [{ topicId: controller.image.topics.byName('t')!.id, partitions: [] }]
+  const request = { brokerId: 1, brokerEpoch: 0, topics }
   assert.throws(() => controller.run(alterPartition(request, 3)), { code: 77 })
+  assert.deepEqual(controller.run(alterPartition({ ...request, topics: [] }, 3)).records, [])
 })
 
 test('completing a reassignment may cost the leader its leadership, which it is told', () => {
@@ -132,4 +134,22 @@ test('completing a reassignment may cost the leader its leadership, which it is 
   assert.equal(propose(controller, { isr: [1, 2, 3, 4] }).errorCode, 108)
   const after = controller.image.topics.partition('t', 0)!
   assert.deepEqual([after.replicas, after.isr, after.leader, after.leaderEpoch], [[2, 3, 4], [2, 3, 4], 2, 1])
+})
+
+test('a second proposal for a partition in one request comes too late', () => {
+  const controller = ready()
+  const { cluster, topics } = controller.image
+  const members = (...ids: readonly number[]) => {
+    return ids.map(brokerId => ({ brokerId, brokerEpoch: cluster.broker(brokerId)!.epoch }))
+  }
+  const base = { partitionIndex: 0, leaderEpoch: 0, partitionEpoch: 0, newIsr: [], leaderRecoveryState: 0 }
+  const partitions = [
+    { ...base, newIsrWithEpochs: members(1, 2) },
+    { ...base, newIsrWithEpochs: members(1, 3) },
+  ]
+  const request = { brokerId: 1, brokerEpoch: cluster.broker(1)!.epoch }
+  const asked = { ...request, topics: [{ topicId: topics.byName('t')!.id, partitions }] }
+  const { response, records } = controller.run(alterPartition(asked, 3))
+  const errors = response.topics![0]!.partitions.map(({ errorCode }) => errorCode)
+  assert.deepEqual([errors, records.length, topics.partition('t', 0)!.isr], [[0, 95], 1, [1, 2]])
 })

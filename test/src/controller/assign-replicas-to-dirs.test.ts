@@ -38,7 +38,7 @@ test('a broker with several directories says which one it took', () => {
 
 test('a replica in a directory that is not online does not lead', () => {
   const controller = ready()
-  assert.deepEqual(assign(controller, 1, DirectoryId.LOST), [0, 1])
+  assert.deepEqual(assign(controller, 1, DirectoryId.LOST), [0, 2])
   const { leader, isr } = controller.image.topics.partition('t', 0)!
   assert.deepEqual([leader, isr], [2, [2]])
 })

@@ -166,3 +166,47 @@ test('nothing happens for long: a record says that the log moves', () => {
   )
   assert.equal(controller.controller.deadline, 1000)
 })
+
+test('a broker whose directory has just failed is let in only after that is recorded', () => {
+  const controller = new TestController()
+  const incarnationId = 'AAAAAAAAAAAAAAAAAAAABw'
+  controller.register(1, { logDirs: [directoryOf(1), directoryOf(7)], incarnationId })
+  const first = controller.heartbeat(1, { offlineLogDirs: [directoryOf(7)] })
+  assert.deepEqual(
+    first.records.map(record => [record.type, record.version]),
+    [['BrokerRegistrationChangeRecord', 2]],
+  )
+  assert.equal(first.response.isFenced, true)
+  assert.equal(controller.heartbeat(1, { offlineLogDirs: [directoryOf(7)] }).response.isFenced, false)
+})
+
+test('a broker that is about to stop and loses a directory leaves each partition once', () => {
+  const controller = new TestController()
+  controller.register(1, { logDirs: [directoryOf(1), directoryOf(7)] })
+  controller.heartbeat(1)
+  controller.addBrokers(2)
+  withTopics(controller, [1, 2], [1, 2])
+  const { records } = controller.heartbeat(1, { wantShutDown: true, offlineLogDirs: [directoryOf(7)] })
+  assert.deepEqual(
+    records.map(record => [record.type, record.version]),
+    [
+      ['BrokerRegistrationChangeRecord', 1],
+      ['PartitionChangeRecord', 2],
+      ['PartitionChangeRecord', 2],
+      ['BrokerRegistrationChangeRecord', 2],
+    ],
+  )
+})
+
+test('brokers that fall silent together are fenced one after the other', () => {
+  const controller = new TestController()
+  controller.addBrokers(1, 2, 3)
+  withTopics(controller, [1, 2, 3])
+  controller.now = 9000
+  const task = controller.controller.nextTask(controller.now)!
+  controller.run(task)
+  const fenced = [1, 2, 3].filter(id => controller.image.cluster.broker(id)!.fenced)
+  assert.deepEqual([fenced, leaders(controller), controller.controller.deadline <= 9000], [[1], [2], true])
+  controller.tick()
+  assert.deepEqual(leaders(controller), [-1])
+})

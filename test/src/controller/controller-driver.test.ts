@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ApiError, ErrorCode } from '#protocol/errors.js'
+import { allocateProducerIds } from '#src/controller/allocate-producer-ids.js'
 import { processHeartbeat } from '#src/controller/broker-heartbeat.js'
+import { brokerLooksDead } from '#src/controller/broker-looks-dead.js'
 import type { Command } from '#src/controller/command.js'
 import { ControllerDriver, type RunOptions } from '#src/controller/controller-driver.js'
 import { createTopics } from '#src/controller/create-topics.js'
@@ -306,4 +308,89 @@ test('closing tells everyone and leaves no timer behind', async () => {
   await settled()
   assert.deepEqual([waiting.error, clock.timers], [41, 0])
   assert.equal(await driverError(ask(read)), 41)
+})
+
+const heartbeat = (brokerId: number, brokerEpoch: number): Command<unknown> =>
+  processHeartbeat({
+    ...{ brokerId, brokerEpoch, currentMetadataOffset: 1000, wantFence: false, wantShutDown: false },
+    ...{ offlineLogDirs: [], cordonedLogDirs: null },
+  })
+
+/** Broker 2, of another process; its epoch. */
+async function joined({ ask, publisher }: World): Promise<number> {
+  ask(registerBroker(registration(2), false))
+  await settled()
+  const { epoch } = publisher.image.cluster.broker(2)!
+  ask(heartbeat(2, epoch))
+  await settled()
+  assert.equal(publisher.image.cluster.broker(2)!.fenced, false)
+  return epoch
+}
+
+test('a broker that falls silent is fenced when its session is over, and no sooner', async () => {
+  const world = await active()
+  await joined(world)
+  const isFenced = () => world.publisher.image.cluster.broker(2)!.fenced
+  await world.clock.advance(8999)
+  assert.equal(isFenced(), false)
+  await world.clock.advance(1)
+  assert.equal(isFenced(), true)
+})
+
+test('a new controller gives every broker a whole session', async () => {
+  const world = await active()
+  await joined(world)
+  const isFenced = () => world.publisher.image.cluster.broker(2)!.fenced
+  await world.clock.advance(8000)
+  world.log.lead(2)
+  world.log.lead(1)
+  await world.clock.advance(8999)
+  assert.equal(isFenced(), false)
+  await world.clock.advance(1)
+  assert.equal(isFenced(), true)
+})
+
+test('a broker that is known to be gone is fenced at once, unless it has come back', async () => {
+  const world = await active()
+  const epoch = await joined(world)
+  const isFenced = () => world.publisher.image.cluster.broker(2)!.fenced
+  world.ask(brokerLooksDead(2, epoch - 1))
+  await settled()
+  assert.equal(isFenced(), false)
+  const fenced = world.ask(brokerLooksDead(2, epoch))
+  await settled()
+  assert.deepEqual([fenced.answer, isFenced()], [true, true])
+})
+
+test('whoever waits for the commit of a heartbeat, an ISR or ids is told when leadership goes', async () => {
+  const world = await active()
+  const epoch = await joined(world)
+  world.log.commitsByItself = false
+  const made = world.ask(create('t'))
+  const beat = world.ask(heartbeat(2, epoch))
+  const ids = world.ask(allocateProducerIds({ brokerId: 2, brokerEpoch: epoch }))
+  await settled()
+  assert.deepEqual([made.answer, beat.answer, ids.answer], [undefined, undefined, undefined])
+  world.log.lead(3)
+  await settled()
+  assert.deepEqual([made.error, beat.error, ids.error], [41, 41, 41])
+  assert.equal(world.clock.timers, 0)
+})
+
+test('what a lost epoch appended is not handed out again, and ids are not handed out twice', async () => {
+  const world = await active()
+  const epoch = await joined(world)
+  const ids = allocateProducerIds({ brokerId: 2, brokerEpoch: epoch })
+  const first = world.ask(ids)
+  await settled()
+  world.log.commitsByItself = false
+  const lost = world.ask(ids)
+  world.log.lead(2)
+  await settled()
+  world.log.commitsByItself = true
+  world.log.lead(1)
+  const next = world.ask(ids)
+  await settled()
+  const starts = [first, next].map(({ answer }) => (answer as { producerIdStart: number }).producerIdStart)
+  assert.deepEqual([starts, lost.error], [[0, 1000], 41])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Command } from '#src/controller/command.js'
+import { createTopics } from '#src/controller/create-topics.js'
 import { internalTopic, TopicMaker } from '#src/controller/internal-topics.js'
 import { nodeConfig, TestController } from './support.js'
 
@@ -10,12 +10,10 @@ function begin(options: Readonly<Record<string, string>> = {}) {
   const config = nodeConfig(options)
   const world = { controller, asked: 0, release: null as (() => void) | null, waits: false }
   const maker = new TopicMaker({
-    controller: {
-      run: async <Response>(command: Command<Response>) => {
-        world.asked++
-        if (world.waits) await new Promise<void>(resolve => (world.release = resolve))
-        return controller.run(command).response
-      },
+    create: async request => {
+      world.asked++
+      if (world.waits) await new Promise<void>(resolve => (world.release = resolve))
+      return controller.run(createTopics(request)).response
     },
     image: () => controller.image,
     config: () => config,

@@ -94,7 +94,7 @@ const cases: readonly Case[] = [
     target: { isr: [] },
     alive: [],
     minIsr: 2,
-    change: { isr: [], leader: -1, eligibleLeaderReplicas: [2, 1], lastKnownElr: [1] },
+    change: { isr: [], leader: -1, eligibleLeaderReplicas: [1, 2], lastKnownElr: [1] },
   },
   {
     name: 'an eligible one comes back: it leads, and lost nothing',

@@ -6,17 +6,20 @@ import { ZERO_UUID } from '#protocol/schema.js'
 import { allocateProducerIds } from '#src/controller/allocate-producer-ids.js'
 import { incrementalAlterConfigs } from '#src/controller/alter-configs.js'
 import { alterPartition } from '#src/controller/alter-partition.js'
+import { assignReplicasToDirs } from '#src/controller/assign-replicas-to-dirs.js'
+import { brokerLooksDead } from '#src/controller/broker-looks-dead.js'
 import { createPartitions } from '#src/controller/create-partitions.js'
 import { createTopics } from '#src/controller/create-topics.js'
 import { deleteTopics } from '#src/controller/delete-topics.js'
 import { electLeaders } from '#src/controller/elect-leaders.js'
 import { alterPartitionReassignments } from '#src/controller/reassignment.js'
 import { unregisterBroker } from '#src/controller/register-broker.js'
+import { DirectoryId } from '#src/metadata/directory-id.js'
 import { NO_LEADER, type PartitionImage } from '#src/metadata/image.js'
 import { imageToRecords } from '#src/metadata/image-to-records.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
 import { SeededRandom } from '../../support/random.js'
-import { TestController, throughTheLog } from './support.js'
+import { directoryOf, TestController, throughTheLog } from './support.js'
 
 /** Everything that an image shows, in one comparable value; order of tables does not count. */
 function shown(state: MetadataState): unknown {
@@ -62,7 +65,8 @@ const operations: readonly Operation[] = [
   (controller, random) => {
     const id = random.pick(brokers)
     const epoch = controller.image.cluster.broker(id)?.epoch ?? -1
-    controller.register(id, { previousBrokerEpoch: random.below(2) === 0 ? epoch : -1 })
+    const logDirs = [directoryOf(id), ...(random.below(2) === 0 ? [directoryOf(id + 100)] : [])]
+    controller.register(id, { previousBrokerEpoch: random.below(2) === 0 ? epoch : -1, logDirs })
   },
   (controller, random) => {
     controller.heartbeat(random.pick(brokers), {
@@ -85,10 +89,33 @@ const operations: readonly Operation[] = [
     const brokerEpoch = controller.image.cluster.broker(id)?.epoch ?? -1
     controller.run(allocateProducerIds({ brokerId: id, brokerEpoch }))
   },
+  (controller, random) => {
+    const id = random.pick(brokers)
+    const epoch = controller.image.cluster.broker(id)?.epoch ?? -1
+    controller.run(brokerLooksDead(id, epoch, controller.now - random.below(2000)))
+  },
+  (controller, random) => {
+    controller.heartbeat(random.pick(brokers), {
+      offlineLogDirs: random.below(3) === 0 ? [directoryOf(random.pick(brokers) + 100)] : [],
+      cordonedLogDirs: random.below(3) === 0 ? [directoryOf(random.pick(brokers))] : [],
+    })
+  },
   changeIsr,
   changeIsr,
   reassign,
+  putElsewhere,
 ]
+
+/** A broker says in which of its directories a replica is, or in one that it has not. */
+function putElsewhere(controller: TestController, random: SeededRandom): void {
+  const brokerId = random.pick(brokers)
+  const id = random.pick([directoryOf(brokerId), directoryOf(brokerId + 100), DirectoryId.UNASSIGNED, DirectoryId.LOST])
+  const topics = [...controller.image.topics.all()].map(topic => {
+    return { topicId: topic.id, partitions: [{ partitionIndex: random.below(topic.partitions.length) }] }
+  })
+  const brokerEpoch = controller.image.cluster.broker(brokerId)?.epoch ?? -1
+  controller.run(assignReplicasToDirs({ brokerId, brokerEpoch, directories: [{ id, topics }] }))
+}
 
 /** Some leader proposes an ISR of its own making. */
 function changeIsr(controller: TestController, random: SeededRandom): void {

@@ -95,3 +95,36 @@ test('going back where the old replicas are out of sync needs the leave to lose 
   const { replicas, isr, leader } = controller.image.topics.partition('t', 0)!
   assert.deepEqual({ replicas, isr, leader }, { replicas: [1], isr: [1], leader: 1 })
 })
+
+test('a target that is asked for again changes nothing, and who is being added still is', () => {
+  const controller = ready(1)
+  alter(controller, [['t', 0, [2, 3]]])
+  const before = controller.log.length
+  assert.deepEqual(alter(controller, [['t', 0, [2, 3]]]).answers, [[0, null]])
+  assert.equal(controller.log.length, before)
+  alter(controller, [['t', 0, [3]]])
+  const { replicas, addingReplicas, removingReplicas } = controller.image.topics.partition('t', 0)!
+  assert.deepEqual([replicas, addingReplicas, removingReplicas], [[3, 1, 2], [3], [1, 2]])
+})
+
+test('back to where it began is done at once', () => {
+  const controller = ready(1)
+  alter(controller, [['t', 0, [2]]])
+  alter(controller, [['t', 0, [1]]])
+  const { replicas, addingReplicas, removingReplicas, isr } = controller.image.topics.partition('t', 0)!
+  assert.deepEqual([replicas, addingReplicas, removingReplicas, isr], [[1], [], [], [1]])
+})
+
+test('a partition that is named twice is moved twice, one after the other', () => {
+  const controller = ready(1)
+  const asked = [
+    ['t', 0, [2]],
+    ['t', 0, [3]],
+  ] as const
+  assert.deepEqual(alter(controller, asked).answers, [
+    [0, null],
+    [0, null],
+  ])
+  const { replicas, addingReplicas, removingReplicas } = controller.image.topics.partition('t', 0)!
+  assert.deepEqual([replicas, addingReplicas, removingReplicas], [[3, 1, 2], [3], [1, 2]])
+})

@@ -68,6 +68,45 @@ test('a broker of this very process need not wait for the end of an old session'
   assert.ok(controller.register(1, {}, true) > 0)
 })
 
+test('a session begins with the first heartbeat: up to then another process may take the id', () => {
+  const controller = new TestController()
+  const first = controller.register(1)
+  const second = controller.register(1)
+  assert.ok(second > first)
+  controller.heartbeat(1)
+  assert.throws(() => controller.register(1), { code: 101 })
+})
+
+test('the same process that registers again goes on with its session', () => {
+  const controller = new TestController()
+  const incarnationId = 'AAAAAAAAAAAAAAAAAAAABw'
+  const epoch = controller.register(1, { incarnationId })
+  controller.heartbeat(1)
+  controller.now = 4000
+  assert.equal(controller.register(1, { incarnationId, rack: 'elsewhere' }), epoch)
+  const { fenced, rack } = controller.image.cluster.broker(1)!
+  assert.deepEqual([fenced, rack], [false, 'elsewhere'])
+  assert.equal(controller.controller.deadline, 9000)
+})
+
+test('the next process of a broker that was let go registers at once', () => {
+  const controller = new TestController()
+  controller.addBrokers(1, 2)
+  const { epoch } = controller.image.cluster.broker(1)!
+  assert.equal(controller.heartbeat(1, { wantShutDown: true }).response.shouldShutDown, true)
+  assert.ok(controller.register(1, { previousBrokerEpoch: epoch }) > epoch)
+})
+
+test('a broker that was removed and comes back is taken for one that crashed', () => {
+  const controller = new TestController()
+  controller.addBrokers(1, 2)
+  withTopic(controller, [1])
+  controller.run(unregisterBroker(1))
+  assert.deepEqual(partition(controller), { isr: [], elr: [1], lastKnownElr: [1], leader: -1 })
+  controller.register(1)
+  assert.deepEqual(partition(controller), { isr: [], elr: [], lastKnownElr: [1], leader: -1 })
+})
+
 /** Registrations that are refused, each with its error. */
 const refusals: readonly (readonly [string, Parameters<TestController['register']>[1], number, string])[] = [
   ['another cluster', { clusterId: 'x' }, 104, 'Expected cluster ID MkU3OEVBNTcwNTJENDM2Qk, but got cluster ID x'],
@@ -93,6 +132,7 @@ const refusals: readonly (readonly [string, Parameters<TestController['register'
     35,
     'Unable to register because the broker does not support finalized version 1 of eligible.leader.replicas.version. The broker wants a version between 0 and 0, inclusive.',
   ],
+  ['an id that stands for none', { brokerId: -1 }, 42, 'Invalid broker ID -1'],
   ['a broker of ZooKeeper', { isMigratingZkBroker: true }, 102, 'Controller does not support registering ZK brokers.'],
 ]
 

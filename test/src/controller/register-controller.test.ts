@@ -14,7 +14,7 @@ const request = {
 test('a controller registers where it is and what it can do', () => {
   const controller = new TestController()
   const { response } = controller.run(registerController(request))
-  assert.deepEqual(response, { throttleTimeMs: 0, errorCode: 0, errorMessage: null })
+  assert.deepEqual(response, { throttleTimeMs: 0, errorCode: 0, errorMessage: '' })
   assert.deepEqual(controller.image.cluster.controllers.get(2), {
     id: 2,
     incarnationId: request.incarnationId,
@@ -26,7 +26,7 @@ test('a controller registers where it is and what it can do', () => {
 
 test('an old metadata.version has no place for it', () => {
   const controller = new TestController({ metadataVersion: 14 })
-  const message = 'The current MetadataVersion is too old to support controller registrations.'
+  const message = 'The version of API is not supported.'
   assert.throws(() => controller.run(registerController(request)), { code: 35, message })
 })
 
