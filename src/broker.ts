@@ -1,52 +1,44 @@
 /** The one place where things are wired. */
-import { loadCompression } from '#protocol/records/compression.js'
+import { areCompressionsAtHand, loadCompression } from '#protocol/records/compression.js'
 import type { LogDirectory } from '#storage/log-directory.js'
-import { CoordinatorLeadership, coordinatorLocator, type Groups, openGroups } from './broker/coordinators.js'
+import { BrokerRole } from './broker/broker-role.js'
+import { ControllerRole } from './broker/controller-role.js'
 import { type NodeDirectories, openDirectories } from './broker/directories.js'
-import { DirectoryLoader } from './broker/directory-loader.js'
 import { DynamicConfig } from './broker/dynamic-config.js'
-import { type BoundListener, NodeIdentity, registeredFeatures } from './broker/identity.js'
+import { type BoundListener, NodeIdentity } from './broker/identity.js'
+import { HandledRequests } from './broker/inner-requests.js'
+import { LocalController } from './broker/local-controller.js'
 import type { BrokerPorts } from './broker/ports.js'
 import { openQuorum } from './broker/quorum.js'
-import { replicationConfigOf } from './broker/replication-config.js'
-import { limitsOf, listen, openServer } from './broker/serving.js'
-import {
-  advertisedVersions,
-  directoryIdOf,
-  previousBrokerEpoch,
-  snapshotOf,
-  topicLookup,
-  upgradeKRaftVersion,
-} from './broker/support.js'
+import { limitsOf, listen, type NodeServices, openServer } from './broker/serving.js'
+import { advertisedVersions, noController, snapshotOf, upgradeKRaftVersion } from './broker/support.js'
+import { type ControllerPlace, QuorumControllerChannel } from './client/controller-channel.js'
+import { Forwarder } from './client/forwarder.js'
 import type { BrokerConfig } from './config/broker-config.js'
-import { allocateProducerIds } from './controller/allocate-producer-ids.js'
-import { processHeartbeat } from './controller/broker-heartbeat.js'
-import { ControllerDriver } from './controller/controller-driver.js'
-import { TopicMaker } from './controller/internal-topics.js'
-import { registerBroker } from './controller/register-broker.js'
-import { registerController } from './controller/register-controller.js'
-import { BrokerLifecycle } from './metadata/broker-lifecycle.js'
-import { ControllerRegistrar } from './metadata/controller-registrar.js'
+import { controllerHandlers } from './handlers/controller.js'
 import type { MetadataSubscriber } from './metadata/delta.js'
 import type { MetadataImage } from './metadata/image.js'
 import { METADATA_VERSION } from './metadata/metadata-version.js'
-import { ProducerIdBlocks } from './metadata/producer-id-blocks.js'
 import { MetadataPublisher } from './metadata/publisher.js'
 import { expectKnownFeatures } from './metadata/supported-features.js'
 import type { RaftDriver } from './raft/driver.js'
-import { ReplicaManager } from './replication/replica-manager.js'
 import { BufferPool } from './runtime/buffer-pool.js'
 import { MemoryBudget } from './runtime/memory-budget.js'
 import { Turn } from './runtime/turn.js'
 import type { Server } from './server/server.js'
 
-/** A node of the cluster: a broker and a controller in one. */
+/** A node of the cluster: a broker, a controller, or both in one. */
 export interface Broker {
   /**
    * Opens the data directory (a new one is formatted), joins the quorum, recovers the logs and lets clients in. Rejects
-   * with an error whose message names file or option and the remedy.
+   * with an error whose message names file or option and the remedy, or when it is stopped before it is ready.
    */
   start(): Promise<void>
+  /**
+   * Lets other brokers lead what this one leads, which needs an active controller, and serves on. The first part of
+   * `stop`, for who stops many nodes: while they leave, all of them are there.
+   */
+  leave(): Promise<void>
   /** Stops cleanly: a restart needs no recovery. Never rejects; may be called at any time, and again. */
   stop(): Promise<void>
   /** Lets go of everything without a goodbye, as a crash would. */
@@ -54,15 +46,17 @@ export interface Broker {
   /** Resolves with the reason when the broker can no longer go on. It does not stop by itself then. */
   readonly failed: Promise<Error>
   readonly nodeId: number
+  /** The active controller by what this node knows; -1 when it knows none. */
+  readonly activeControllerId: number
   readonly clusterId: string
   readonly logDirs: readonly string[]
   readonly listeners: readonly BoundListener[]
 }
 
-/** Commands of users that may wait for the controller at a time. */
-const CONTROLLER_REQUESTS_MAX = 10_000
-/** How long a broker that stops waits for the controller to let it go, ms. */
-const CONTROLLED_SHUTDOWN_MS_MAX = 5000
+/** Requests to the active controller that may wait at a time. */
+const CONTROLLER_CALLS_MAX = 10_000
+/** How long a request that this process makes to itself may wait for its commit, ms. */
+const DIRECT_CALL_MS_MAX = 30_000
 
 /** Makes a broker of its options and ports; `start` sets it going. */
 export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
@@ -73,6 +67,10 @@ export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
   const identity = new NodeIdentity(config, ports.hostname)
   let running: Node | null = null
   let stopping: Promise<void> | null = null
+  let endStart: (error: Error) => void = () => {}
+  const ended = new Promise<Error>(resolve => {
+    endStart = resolve
+  })
   let clusterId = ''
   return {
     failed,
@@ -81,19 +79,27 @@ export function createBroker(config: BrokerConfig, ports: BrokerPorts): Broker {
     get clusterId() {
       return clusterId
     },
+    get activeControllerId() {
+      return running?.activeControllerId ?? -1
+    },
     get listeners() {
       return identity.listeners
     },
     start: async () => {
       running = new Node(config, ports, identity, fail)
       clusterId = running.clusterId
-      await Promise.race([running.start(), failed.then(error => Promise.reject(error))])
+      await Promise.race([running.start(), Promise.race([failed, ended]).then(error => Promise.reject(error))])
     },
+    leave: () => running?.leave() ?? Promise.resolve(),
     stop: () => {
+      endStart(new Error('the node was stopped before it was ready'))
       stopping ??= running?.stop() ?? Promise.resolve()
       return stopping
     },
-    abandon: () => running?.abandon(),
+    abandon: () => {
+      endStart(new Error('the node was abandoned before it was ready'))
+      running?.abandon()
+    },
   }
 }
 
@@ -108,17 +114,19 @@ class Node {
   readonly #publisher: MetadataPublisher
   readonly #dynamic: DynamicConfig
   readonly #quorum: RaftDriver
-  readonly #controller: ControllerDriver
-  readonly #groups: Groups
-  readonly #replicas: ReplicaManager
-  readonly #lifecycle: BrokerLifecycle
-  readonly #registrar: ControllerRegistrar
+  readonly #controller: ControllerRole | null
+  readonly #broker: BrokerRole | null
+  readonly #channels: QuorumControllerChannel[] = []
+  readonly #forwarder: Forwarder
+  readonly #requests: HandledRequests<NodeServices>
+  readonly #services: NodeServices
   readonly #server: Server
   readonly #turn = new Turn()
   readonly #pool = new BufferPool()
   readonly #budget: MemoryBudget
   /** Clients are let in. */
   #isOpen = false
+  #leaving: Promise<void> | null = null
 
   /** Throws what `openDirectories` and `openQuorum` throw; nothing is left open then. */
   constructor(config: BrokerConfig, ports: BrokerPorts, identity: NodeIdentity, fail: (error: Error) => void) {
@@ -129,88 +137,101 @@ class Node {
     this.#budget = new MemoryBudget(ports.flightBytesMax)
     this.#directories = openDirectories(config, ports, (directory, error) => this.#onDirectoryFailure(directory, error))
     this.clusterId = this.#directories.clusterId
-    this.#publisher = new MetadataPublisher(fail, { waitsForLeader: true })
+    this.#publisher = new MetadataPublisher(fail, { waitsToCatchUp: true })
     this.#dynamic = new DynamicConfig(config, ports.logger, changed => this.#onOptions(changed))
     try {
-      this.#quorum = openQuorum(config, ports, this.#directories, identity.controllerListeners, fail)
+      this.#quorum = openQuorum(config, ports, this.#directories, () => identity.controllerListeners, fail)
     } catch (error) {
       for (const directory of this.#directories.all) directory.abandon()
       throw error
     }
-    this.#controller = this.#makeController()
-    this.#groups = openGroups(this.#options, this.#image, ports.groupBytesMax, ports)
-    const coordinators = new CoordinatorLeadership(this.#groups, () => ports.clock.wallTime())
-    this.#replicas = this.#makeReplicas(coordinators)
     const incarnationId = ports.random.uuid()
-    this.#lifecycle = this.#makeLifecycle(incarnationId)
-    this.#registrar = this.#makeRegistrar(incarnationId)
+    this.#controller = this.#makeController(incarnationId)
+    this.#requests = this.#makeRequests()
+    const controllerChannel = this.#makeChannel('controller')
+    this.#forwarder = this.#makeForwarder()
+    this.#broker = this.#makeBroker(incarnationId, controllerChannel)
+    this.#services = this.#makeServices()
     this.#server = this.#makeServer()
-    const loader = new DirectoryLoader(this.#directories.data, this.#dynamic, ports.clock, ports.logger)
-    const features: MetadataSubscriber = {
-      name: 'features',
-      onMetadata: (delta, image) => {
-        const { metadataVersion, levels } = image.features
-        if (delta.features.size > 0) expectKnownFeatures([[METADATA_VERSION, metadataVersion], ...levels])
-      },
-    }
-    const subscribers = [features, this.#dynamic, loader, this.#replicas, coordinators, this.#registrar]
-    for (const subscriber of subscribers) this.#publisher.subscribe(subscriber)
+    this.#subscribe(controllerChannel)
   }
 
   readonly #options = (): BrokerConfig => this.#dynamic.current
   readonly #image = (): MetadataImage => this.#publisher.image
 
   async start(): Promise<void> {
-    // A codec that is loaded while the disk works is there when the first batch of it comes.
-    const zstd = loadCompression('zstd').catch((error: unknown) => this.#ports.logger.warn({ err: error }, 'no zstd'))
+    // Unless it is loaded when needed: a codec that is loaded while the disk works is there when its first batch comes.
+    const zstd = areCompressionsAtHand() ? null : loadCompression('zstd').catch(error => this.#warnOfZstd(error))
     await listen(this.#server, this.#config, this.#identity)
     this.#quorum.register(this.#publisher)
-    this.#quorum.register(this.#controller)
+    if (this.#controller !== null) this.#quorum.register(this.#controller.driver)
     this.#quorum.register({
       onSnapshot: () => {},
       onCommitted: () => {},
-      onLeaderChange: () => {
-        this.#lifecycle.controllerChanged()
-        this.#registrar.controllerChanged()
+      onLeaderChange: leader => {
+        for (const channel of this.#channels) channel.controllerChanged()
+        this.#controller?.controllerChanged(leader)
+        this.#broker?.controllerChanged()
       },
     })
     this.#quorum.setSnapshotSource(() => snapshotOf(this.#publisher))
     this.#quorum.start()
-    this.#lifecycle.start()
-    await this.#lifecycle.setReady()
+    // Controllers find each other before there is anything to serve.
+    this.#server.updateLimits({ ...limitsOf(this.#config), closedTo: 'broker' })
+    await this.#broker?.start()
     await zstd
-    this.#replicas.startHousekeeping()
     this.#isOpen = true
     this.#server.updateLimits(limitsOf(this.#options()))
   }
 
+  get activeControllerId(): number {
+    return this.#quorum.leaderPlace.leaderId
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#broker?.leave() ?? Promise.resolve()
+    return this.#leaving
+  }
+
+  #warnOfZstd(error: unknown): void {
+    this.#ports.logger.warn({ err: error }, 'no zstd')
+  }
+
   async stop(): Promise<void> {
     const { logger } = this.#ports
-    const { data, metadata } = this.#directories
-    await this.#lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX)
-    this.#registrar.close()
-    await this.#server.close()
-    this.#groups.close()
-    this.#controller.close()
+    await this.leave()
+    // Those who still follow are told where to go, and so is who still asks the controller.
+    await this.#server.closeListeners('broker')
+    this.#broker?.closeGroups()
+    this.#controller?.close()
     try {
       await this.#quorum.close()
     } catch (error) {
       logger.error({ err: error }, 'the metadata quorum was not left in order')
     }
+    for (const channel of this.#channels) channel.close()
+    await this.#server.close()
     this.#publisher.close()
-    await this.#replicas.close(this.#lifecycle.epoch)
-    if (!data.includes(metadata)) await metadata.close(-1, log => log.logEndOffset)
+    await this.#broker?.closeReplicas()
+    await this.#closeDirectories()
   }
 
   abandon(): void {
-    this.#lifecycle.close()
-    this.#registrar.close()
+    this.#quorum.abandon()
+    for (const channel of this.#channels) channel.close()
     void this.#server.close()
-    this.#groups.close()
-    this.#controller.close()
+    this.#controller?.close()
     this.#publisher.close()
-    this.#replicas.halt()
+    this.#broker?.abandon()
     for (const directory of this.#directories.all) directory.abandon()
+  }
+
+  /** Those with partitions were closed with their replicas. */
+  async #closeDirectories(): Promise<void> {
+    const { data, all } = this.#directories
+    for (const directory of all) {
+      if (this.#broker === null || !data.includes(directory)) await directory.close(-1, log => log.logEndOffset)
+    }
   }
 
   #onOptions(changed: BrokerConfig): void {
@@ -221,131 +242,144 @@ class Node {
   /** One of several data directories may fail, and the others go on. */
   #onDirectoryFailure(failed: LogDirectory, error: Error): void {
     const { data, metadata } = this.#directories
-    this.#replicas.onDirectoryFailure(failed, error)
-    const offline = data.filter(directory => directory.offline !== null)
     if (failed === metadata) {
       this.#fail(new Error(`the directory of the metadata log failed: ${error.message}`, { cause: error }))
-    } else if (offline.length === data.length) {
+    } else if (data.every(directory => directory.offline !== null)) {
       this.#fail(new Error(`all log directories failed: ${error.message}`, { cause: error }))
-    } else {
-      this.#lifecycle.setOfflineDirectories(offline.map(directoryIdOf))
     }
+    this.#broker?.onDirectoryFailure(failed, error)
   }
 
-  #makeController(): ControllerDriver {
-    const { clock, random, logger } = this.#ports
-    const nodeId = this.#config.node.nodeId
-    return new ControllerDriver({
-      identity: { nodeId, clusterId: this.clusterId, supportedFeatures: registeredFeatures(null) },
-      staticConfig: this.#config,
-      kraftVersion: () => this.#quorum.kraftVersion,
-      random,
-      log: this.#quorum,
-      published: this.#publisher,
-      clock,
-      logger: logger.child({ room: 'controller' }),
-      requestsMax: CONTROLLER_REQUESTS_MAX,
+  #makeController(incarnationId: string): ControllerRole | null {
+    if (!this.#config.node.roles.controller) return null
+    return new ControllerRole({
+      config: this.#config,
+      ports: this.#ports,
+      identity: this.#identity,
+      clusterId: this.clusterId,
+      incarnationId,
+      quorum: this.#quorum,
+      publisher: this.#publisher,
     })
   }
 
-  #makeReplicas(coordinators: CoordinatorLeadership): ReplicaManager {
-    const { clock, random, logger } = this.#ports
-    return new ReplicaManager({
-      nodeId: this.#config.node.nodeId,
-      directories: this.#directories.data,
+  #makeRequests(): HandledRequests<NodeServices> {
+    return new HandledRequests<NodeServices>({
+      handlers: this.#controller === null ? [] : controllerHandlers,
+      services: () => this.#services,
+      unstableVersions: this.#config.get('unstable.api.versions.enable'),
+      listenerName: this.#config.node.controllerListenerNames[0] ?? '',
+      logger: this.#ports.logger.child({ room: 'server' }),
+    })
+  }
+
+  /** Where the active controller is, by the leader of the quorum. */
+  readonly #findController = (): ControllerPlace | null => {
+    const { leaderId, address } = this.#quorum.leaderPlace
+    if (leaderId === this.#config.node.nodeId) return { kind: 'local' }
+    return leaderId === -1 || address === null ? null : { kind: 'remote', nodeId: leaderId, ...address }
+  }
+
+  /** A connection to the active controller of its own, so that what is slow there holds up nothing else. */
+  #makeChannel(purpose: string): QuorumControllerChannel {
+    const { network, clock, logger } = this.#ports
+    const channel = new QuorumControllerChannel({
+      find: this.#findController,
+      local: new LocalController(this.#controller?.driver ?? noController, this.#requests, DIRECT_CALL_MS_MAX),
+      network,
       clock,
-      logger: logger.child({ room: 'replicas' }),
-      random,
+      logger,
+      clientId: `${purpose}-${this.#config.node.nodeId}`,
+      connectTimeoutMs: this.#config.get('socket.connection.setup.timeout.ms'),
+      requestTimeoutMs: this.#config.get('request.timeout.ms'),
+      callsMax: CONTROLLER_CALLS_MAX,
+    })
+    this.#channels.push(channel)
+    return channel
+  }
+
+  #makeForwarder(): Forwarder {
+    const { clock, logger } = this.#ports
+    return new Forwarder({
+      channel: this.#makeChannel('forwarding'),
+      isLocal: () => this.#findController()?.kind === 'local',
+      waitFor: offset => this.#publisher.waitFor(offset),
+      clock,
+      logger,
+      requestTimeoutMs: this.#config.get('request.timeout.ms'),
+    })
+  }
+
+  #makeBroker(incarnationId: string, controllerChannel: QuorumControllerChannel): BrokerRole | null {
+    if (!this.#config.node.roles.broker) return null
+    return new BrokerRole({
+      config: this.#config,
+      ports: this.#ports,
+      identity: this.#identity,
+      directories: this.#directories,
+      clusterId: this.clusterId,
+      incarnationId,
+      publisher: this.#publisher,
+      dynamic: this.#dynamic,
       turn: this.#turn,
       pool: this.#pool,
       budget: this.#budget,
-      config: replicationConfigOf(this.#options),
-      configOf: topic => this.#dynamic.ofTopic(topic),
-      onLeadership: (partition, isLeader) => coordinators.onLeadership(partition, isLeader),
+      lifecycleChannel: this.#makeChannel('lifecycle'),
+      replicationChannel: this.#makeChannel('replication'),
+      controllerChannel,
+      forwarder: this.#forwarder,
+      controller: this.#controller?.driver ?? noController,
+      hasController: () => this.#findController() !== null,
+      fail: this.#fail,
     })
   }
 
-  #makeLifecycle(incarnationId: string): BrokerLifecycle {
-    const { clock, logger } = this.#ports
-    const { node } = this.#config
-    const directories = this.#directories.data
-    return new BrokerLifecycle({
-      registration: () => ({
-        brokerId: node.nodeId,
-        clusterId: this.clusterId,
-        incarnationId,
-        listeners: this.#identity.brokerListeners,
-        features: registeredFeatures(this.#image().features),
-        rack: node.rack,
-        isMigratingZkBroker: false,
-        logDirs: directories
-          .filter(({ offline }) => offline === null)
-          .map(directoryIdOf)
-          .sort(),
-        previousBrokerEpoch: previousBrokerEpoch(directories),
-      }),
-      // The controller lives in this process: direct calls, answered when this node's own image shows the change.
-      controller: {
-        register: request => this.#controller.run(registerBroker(request, true), { untilPublished: true }),
-        heartbeat: request => this.#controller.run(processHeartbeat(request), { untilPublished: true }),
+  #subscribe(channel: QuorumControllerChannel): void {
+    const features: MetadataSubscriber = {
+      name: 'features',
+      onMetadata: (delta, image) => {
+        const { metadataVersion, levels } = image.features
+        if (delta.features.size > 0) expectKnownFeatures([[METADATA_VERSION, metadataVersion], ...levels])
       },
-      metadataOffset: () => this.#publisher.publishedOffset,
-      clock,
-      logger,
-      heartbeatIntervalMs: this.#config.get('broker.heartbeat.interval.ms'),
-      registrationTimeoutMs: this.#config.get('initial.broker.registration.timeout.ms'),
-      onFault: this.#fail,
-    })
+    }
+    const registrar = this.#controller === null ? [] : [this.#controller.registerBy(channel)]
+    const subscribers = [features, this.#dynamic, ...(this.#broker?.subscribers ?? []), ...registrar]
+    for (const subscriber of subscribers) this.#publisher.subscribe(subscriber)
   }
 
-  #makeRegistrar(incarnationId: string): ControllerRegistrar {
-    const { clock, logger } = this.#ports
-    return new ControllerRegistrar({
-      controllerId: this.#config.node.nodeId,
-      incarnationId,
-      listeners: () => this.#identity.controllerListeners,
-      register: request => this.#controller.run(registerController(request)),
-      clock,
-      logger,
-    })
+  #makeServices(): NodeServices {
+    const { nodeId } = this.#config.node
+    const controller = this.#controller?.driver ?? noController
+    const deadBrokers = this.#controller?.deadBrokers ?? null
+    const unstableVersions = this.#config.get('unstable.api.versions.enable')
+    const ofAll = {
+      brokerId: nodeId,
+      clusterId: this.clusterId,
+      metadata: this.#publisher,
+      config: this.#options,
+      controller,
+      activeController: () => this.#quorum.leaderPlace.leaderId,
+      loggers: this.#ports.loggers,
+      quorum: this.#quorum,
+      advertised: advertisedVersions(this.#image, this.#quorum, unstableVersions, this.clusterId),
+      upgradeKRaftVersion: upgradeKRaftVersion(this.#quorum),
+      forwarder: this.#forwarder,
+      innerRequests: this.#requests,
+      ...(deadBrokers === null ? {} : { heartbeatWatch: deadBrokers }),
+    }
+    // A node that is no broker serves none of the APIs that ask for the rest.
+    return this.#broker === null ? (ofAll as unknown as NodeServices) : { ...ofAll, ...this.#broker.services }
   }
 
   #makeServer(): Server {
-    const { nodeId } = this.#config.node
-    const controller = this.#controller
-    const topicMaker = new TopicMaker({
-      controller,
-      image: this.#image,
-      config: this.#options,
-      timeoutMs: this.#config.get('request.timeout.ms'),
-    })
-    const allocate = () => controller.run(allocateProducerIds({ brokerId: nodeId, brokerEpoch: this.#lifecycle.epoch }))
-    const unstableVersions = this.#config.get('unstable.api.versions.enable')
     return openServer({
       ports: this.#ports,
       turn: this.#turn,
       pool: this.#pool,
       budget: this.#budget,
       config: this.#config,
-      writeGathered: () => this.#replicas.appends.write(),
-      services: {
-        brokerId: nodeId,
-        clusterId: this.clusterId,
-        metadata: this.#publisher,
-        config: this.#options,
-        topicMaker,
-        controller,
-        activeController: () => (controller.isActive ? nodeId : this.#quorum.leader.leaderId),
-        loggers: this.#ports.loggers,
-        producerIds: new ProducerIdBlocks(allocate),
-        replicas: this.#replicas,
-        groups: this.#groups,
-        quorum: this.#quorum,
-        advertised: advertisedVersions(this.#image, this.#quorum, unstableVersions, this.clusterId),
-        topics: topicLookup(this.#image),
-        coordinators: coordinatorLocator(this.#image, topicMaker),
-        upgradeKRaftVersion: upgradeKRaftVersion(this.#quorum),
-      },
+      writeGathered: () => this.#broker?.replicas.appends.write(),
+      services: this.#services,
     })
   }
 }

@@ -34,7 +34,7 @@ export function openGroups(
 ): Groups {
   const start = config()
   return createGroupCoordinator({
-    config: groupConfigOf(config),
+    config: new LiveGroupConfig(config),
     partitionCount: () =>
       image().topics.byName(GROUP_TOPIC)?.partitions.length ?? config().get('offsets.topic.num.partitions'),
     commitTimeoutMs: start.get('offsets.commit.timeout.ms'),
@@ -48,29 +48,40 @@ export function openGroups(
   })
 }
 
-function groupConfigOf(config: () => BrokerConfig): GroupConfig {
-  return {
-    get sessionTimeoutMsMin() {
-      return config().get('group.min.session.timeout.ms')
-    },
-    get sessionTimeoutMsMax() {
-      return config().get('group.max.session.timeout.ms')
-    },
-    get initialRebalanceDelayMs() {
-      return config().get('group.initial.rebalance.delay.ms')
-    },
-    get membersMax() {
-      return config().get('group.max.size')
-    },
-    get offsetMetadataBytesMax() {
-      return config().get('offset.metadata.max.bytes')
-    },
-    get offsetsRetentionMs() {
-      return config().get('offsets.retention.minutes') * MINUTE_MS
-    },
-    get offsetsRetentionCheckIntervalMs() {
-      return config().get('offsets.retention.check.interval.ms')
-    },
+/** The options that the coordinator of groups acts on, as they are when they are asked for. */
+class LiveGroupConfig implements GroupConfig {
+  readonly #config: () => BrokerConfig
+
+  constructor(config: () => BrokerConfig) {
+    this.#config = config
+  }
+
+  get sessionTimeoutMsMin() {
+    return this.#config().get('group.min.session.timeout.ms')
+  }
+
+  get sessionTimeoutMsMax() {
+    return this.#config().get('group.max.session.timeout.ms')
+  }
+
+  get initialRebalanceDelayMs() {
+    return this.#config().get('group.initial.rebalance.delay.ms')
+  }
+
+  get membersMax() {
+    return this.#config().get('group.max.size')
+  }
+
+  get offsetMetadataBytesMax() {
+    return this.#config().get('offset.metadata.max.bytes')
+  }
+
+  get offsetsRetentionMs() {
+    return this.#config().get('offsets.retention.minutes') * MINUTE_MS
+  }
+
+  get offsetsRetentionCheckIntervalMs() {
+    return this.#config().get('offsets.retention.check.interval.ms')
   }
 }
 
@@ -114,6 +125,8 @@ export class CoordinatorLeadership implements MetadataSubscriber {
   readonly name = 'coordinators'
   readonly #groups: Groups
   readonly #wallTime: () => number
+  /** The logs of partitions that are led: a new epoch of the same leader does not load anything again. */
+  readonly #led = new Map<Partition, ShardLog>()
 
   constructor(groups: Groups, wallTime: () => number) {
     this.#groups = groups
@@ -122,8 +135,14 @@ export class CoordinatorLeadership implements MetadataSubscriber {
 
   onLeadership(partition: Partition, isLeader: boolean): void {
     if (partition.topic.name !== GROUP_TOPIC) return
-    if (isLeader) this.#groups.lead(partition.index, shardLogOf(partition, this.#wallTime))
-    else this.#groups.resign(partition.index)
+    if (!isLeader) {
+      this.#led.delete(partition)
+      this.#groups.resign(partition.index)
+      return
+    }
+    const log = this.#led.get(partition) ?? shardLogOf(partition, this.#wallTime)
+    this.#led.set(partition, log)
+    this.#groups.lead(partition.index, log)
   }
 
   onMetadata(delta: MetadataDelta): void {

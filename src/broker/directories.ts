@@ -45,7 +45,10 @@ export function openDirectories(
   return { clusterId, data: node.logDirs.map(of), metadata: of(node.metadataLogDir), all: opened }
 }
 
-/** Gives every new directory its meta.properties, and a new node its bootstrap snapshot; returns the cluster's id. */
+/**
+ * Gives every new directory its meta.properties, and a new node that is alone its bootstrap snapshot; returns the
+ * cluster's id.
+ */
 function formatIfNew(
   config: BrokerConfig,
   { disk, clock, random, logger }: BrokerPorts,
@@ -59,6 +62,7 @@ function formatIfNew(
   const isMetadataMissing = known.some(({ path, properties }) => path === node.metadataLogDir && properties === null)
   // A node that has run, but whose metadata is gone, must not begin anew by itself: its partitions would be set aside.
   if (first !== undefined && isMetadataMissing) throw unformatted(node.metadataLogDir)
+  if (first === undefined && !isAlone(config)) throw neverFormatted(node.metadataLogDir)
   const clusterId = first === undefined ? random.uuid() : clusterIdOf(first.path, first.properties!.clusterId)
   const choices = {
     clusterId,
@@ -71,6 +75,20 @@ function formatIfNew(
   const formatPorts = { disk, wallTime: () => clock.wallTime(), uuid: () => random.uuid() }
   for (const line of format(formatOptionsOf(config, choices), formatPorts).lines) logger.info({}, line)
   return clusterId
+}
+
+/** Nodes that are to be one cluster must be given one id; only a node that is all of its cluster may choose it. */
+function isAlone({ node }: BrokerConfig): boolean {
+  const [voter] = node.quorumVoters
+  return node.roles.broker && node.roles.controller && node.quorumVoters.length === 1 && voter!.nodeId === node.nodeId
+}
+
+function neverFormatted(path: string): LogError {
+  const text =
+    `${path} is not formatted. Run \`ottla format --cluster-id ID\` with the same id for all nodes of the cluster; ` +
+    'on a controller without controller.quorum.voters also --standalone, --initial-controllers or ' +
+    '--no-initial-controllers.'
+  return new LogError('KAFKA_STORAGE_ERROR', text)
 }
 
 function clusterIdOf(path: string, clusterId: string | null): string {

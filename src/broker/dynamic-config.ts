@@ -4,6 +4,7 @@ import { changeWarnings } from '../config/warnings.js'
 import type { MetadataDelta, MetadataSubscriber } from '../metadata/delta.js'
 import { type MetadataImage, ResourceType } from '../metadata/image.js'
 import type { PartitionConfig } from '../replication/partition-config.js'
+import { ThrottledReplicas } from '../replication/replication-quota.js'
 import type { Logger } from '../runtime/ports.js'
 
 /** The options in force: those of the start under the dynamic ones of the metadata. The first of the subscribers. */
@@ -56,7 +57,12 @@ function partitionConfig(topic: TopicConfig, broker: BrokerConfig): TopicConfig 
   const maxDecompressedMessageBytes = broker.get('max.decompressed.message.bytes')
   const known = cache.get(topic)
   if (known?.inflatedBytesMax === maxDecompressedMessageBytes) return known.config
-  const config = Object.freeze({ ...topic, maxDecompressedMessageBytes })
+  const config = Object.freeze({
+    ...topic,
+    maxDecompressedMessageBytes,
+    leaderThrottledReplicas: ThrottledReplicas.of(topic.leaderReplicationThrottledReplicas),
+    followerThrottledReplicas: ThrottledReplicas.of(topic.followerReplicationThrottledReplicas),
+  })
   cache.set(topic, { inflatedBytesMax: maxDecompressedMessageBytes, config })
   return config
 }

@@ -1,6 +1,6 @@
 import type { BrokerConfig } from '../config/broker-config.js'
 import { type BrokerServices, brokerHandlers } from '../handlers/broker.js'
-import { controllerHandlers } from '../handlers/controller.js'
+import { type ControllerServices, controllerHandlers } from '../handlers/controller.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
 import type { Turn } from '../runtime/turn.js'
@@ -15,12 +15,15 @@ const IN_FLIGHT_BYTES_MAX = 128 * 1048576
 /** Answers that a client does not take: beyond this, nothing more is begun for it. */
 const UNSENT_BYTES_MAX = 8 * 1048576
 
+/** What the handlers of all listeners use. */
+export type NodeServices = BrokerServices & ControllerServices
+
 export interface ServingParts {
   readonly ports: BrokerPorts
   readonly turn: Turn
   readonly pool: BufferPool
   readonly budget: MemoryBudget
-  readonly services: BrokerServices
+  readonly services: NodeServices
   readonly config: BrokerConfig
   readonly writeGathered: () => void
 }
@@ -31,9 +34,10 @@ export interface ServingParts {
 export function openServer(parts: ServingParts): Server {
   const { ports, turn, pool, budget, services, config } = parts
   const { clock, logger, network } = ports
-  const frames = new Dispatcher<BrokerServices>({
-    broker: brokerHandlers,
-    controller: controllerHandlers,
+  const { roles } = config.node
+  const frames = new Dispatcher<NodeServices>({
+    broker: roles.broker ? brokerHandlers : [],
+    controller: roles.controller ? controllerHandlers : [],
     services,
     turn,
     clock,

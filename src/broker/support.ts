@@ -1,8 +1,9 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { LogDirectory } from '#storage/log-directory.js'
+import type { ControllerRequests } from '../controller/controller-driver.js'
 import type { AdvertisedVersions } from '../handlers/api-versions.js'
 import { type BrokerServices, brokerHandlers } from '../handlers/broker.js'
-import { controllerHandlers } from '../handlers/controller.js'
+import { type ControllerServices, controllerHandlers } from '../handlers/controller.js'
 import type { TopicLookup } from '../handlers/topic-lookup.js'
 import type { MetadataImage } from '../metadata/image.js'
 import { imageToRecords } from '../metadata/image-to-records.js'
@@ -12,6 +13,11 @@ import { KRAFT_VERSION, supportedFeatures } from '../metadata/supported-features
 import type { RaftDriver } from '../raft/driver.js'
 import type { SnapshotImage } from '../raft/metadata-log.js'
 import { advertisedApis } from '../server/api-table.js'
+
+/** The controller of a node that is none. */
+export const noController: ControllerRequests = {
+  run: () => Promise.reject(new ApiError(ErrorCode.NOT_CONTROLLER)),
+}
 
 /** What handlers of groups ask about topics. */
 export function topicLookup(image: () => MetadataImage): TopicLookup {
@@ -64,7 +70,7 @@ export function advertisedVersions(
 ): AdvertisedVersions {
   const apis = {
     broker: advertisedApis<BrokerServices>(brokerHandlers, { unstableVersions }),
-    controller: advertisedApis<BrokerServices>(controllerHandlers, { unstableVersions }),
+    controller: advertisedApis<ControllerServices>(controllerHandlers, { unstableVersions }),
   }
   const features = supportedFeatures.map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max }))
   return {

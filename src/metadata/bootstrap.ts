@@ -113,9 +113,8 @@ export function format(options: FormatOptions, ports: FormatPorts): FormatResult
 
 function planFormat(options: FormatOptions, ports: FormatPorts): Plan {
   const { quorum, isController } = options
-  if (!isController && (quorum.kind === 'standalone' || quorum.kind === 'initialControllers')) {
-    const flag = quorum.kind === 'standalone' ? '--standalone' : '--initial-controllers'
-    throw new FormatError(`You can only use ${flag} on a controller.`)
+  if (!isController && quorum.kind === 'standalone') {
+    throw new FormatError('You can only use --standalone on a controller.')
   }
   const metadataVersion = releaseLevel(options)
   const levels = featureLevels(options, metadataVersion)

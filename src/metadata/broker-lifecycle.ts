@@ -35,8 +35,8 @@ export type LifecycleState = 'idle' | 'registering' | 'fenced' | 'running' | 'st
 
 const retryMsMin: Millis = 10
 const registrationRetryMsMax: Millis = 1000
-/** The second heartbeat of a broker that stops comes after this; further ones at the usual interval. */
-const stopRetryMs: Millis = 50
+/** The second heartbeat of a broker that stops comes after this; further ones after twice as long each time. */
+const stopRetryMs: Millis = 20
 
 /**
  * The broker's side of its life in the cluster: registers, heartbeats until it is unfenced and for ever after, and asks
@@ -105,6 +105,16 @@ export class BrokerLifecycle {
   setCordonedDirectories(ids: readonly string[]): void {
     this.#cordonedDirectories = ids
     this.#hurry()
+  }
+
+  /** This node's image shows it fenced: it has seen its registration, or somebody took it for dead. It wants in. */
+  seenFenced(): void {
+    if (this.#state === 'fenced' || this.#state === 'running') this.#hurry()
+  }
+
+  /** Another broker is on its way out: it is let go when the controller knows that all others have seen that. */
+  otherStops(): void {
+    if (this.#state === 'running') this.#hurry()
   }
 
   /** There is another active controller, or one again: do not wait for the end of a pause. */
@@ -210,7 +220,7 @@ export class BrokerLifecycle {
     if (response.errorCode !== ErrorCode.NONE) throw new ApiError(response.errorCode as ErrorCode)
     if (this.#state === 'stopping') {
       if (response.shouldShutDown) this.#end(true)
-      return this.#stopAttempts++ === 0 ? stopRetryMs : heartbeatIntervalMs
+      return Math.min(stopRetryMs * 2 ** this.#stopAttempts++, heartbeatIntervalMs)
     }
     if (this.#state !== 'fenced' && this.#state !== 'running') return heartbeatIntervalMs
     if (!response.isFenced) {

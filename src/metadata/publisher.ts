@@ -1,4 +1,4 @@
-import type { CommittedBatch, LeaderAndEpoch, LoadedSnapshot, MetadataLogListener } from '../raft/metadata-log.js'
+import type { CommittedBatch, LoadedSnapshot, MetadataLogListener } from '../raft/metadata-log.js'
 import { isEmptyDelta, type MetadataDelta, type MetadataSubscriber, type PublishedMetadata } from './delta.js'
 import type { MetadataImage } from './image.js'
 import { imageDifference } from './image-difference.js'
@@ -31,6 +31,8 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
   #waiting: (CommittedBatch | Loaded)[] = []
   #waiters: Waiter[] = []
   #publishedOffset = -1
+  /** The last control batch that came. */
+  #controlOffset = -1
   #scheduled = false
   #busy = false
   #closed: Error | null = null
@@ -38,12 +40,13 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
 
   /**
    * `onFault` is told once when the image cannot be kept up or a subscriber fails: the node must stop. With
-   * `waitsForLeader`, nothing is published before a leader is known: the snapshot alone, which may be old, must not
-   * make anyone think that what came after it is not there. The first step is all that is known by then.
+   * `waitsToCatchUp`, nothing is published before all that is committed is here: the snapshot and the log of this node
+   * alone, which may be old, must not make anyone think that what came after is not there. The first step is all that
+   * is known by then.
    */
-  constructor(onFault: (error: Error) => void, options: { readonly waitsForLeader?: boolean } = {}) {
+  constructor(onFault: (error: Error) => void, options: { readonly waitsToCatchUp?: boolean } = {}) {
     this.#onFault = onFault
-    this.#isHeld = options.waitsForLeader ?? false
+    this.#isHeld = options.waitsToCatchUp ?? false
   }
 
   /** Within a metadata transaction: the image does not show what was replayed last. */
@@ -55,7 +58,7 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
     return this.#state
   }
 
-  /** Offset of the last record that all subscribers have acted on; -1 before the first. */
+  /** Offset of the last record that all subscribers have acted on, the quorum's own included; -1 before the first. */
   get publishedOffset(): number {
     return this.#publishedOffset
   }
@@ -82,11 +85,26 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
     this.#add(batch)
   }
 
-  onLeaderChange({ leaderId }: LeaderAndEpoch): void {
-    if (!this.#isHeld || leaderId < 0) return
+  onControlBatch(lastOffset: number): void {
+    this.#controlOffset = lastOffset
+    if (!this.#isHeld && !this.#busy) this.#passControlBatches()
+  }
+
+  onLeaderChange(): void {}
+
+  onCaughtUp(): void {
+    if (!this.#isHeld) return
     this.#isHeld = false
     this.#mergeIntoSnapshot()
     if (this.#waiting.length > 0) this.#schedule()
+    else this.#passControlBatches()
+  }
+
+  /** Once nothing before it waits, a control batch counts as published. */
+  #passControlBatches(): void {
+    if (this.#waiting.length > 0 || this.#controlOffset <= this.#publishedOffset) return
+    this.#publishedOffset = this.#controlOffset
+    this.#wake()
   }
 
   /** The batches after the last snapshot that waits become part of it: one step, one delta. */
@@ -156,6 +174,7 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
       }
       this.#publishedOffset = this.#state.offset
       this.#wake()
+      this.#passControlBatches()
     }
     this.#busy = false
   }

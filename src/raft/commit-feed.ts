@@ -34,6 +34,7 @@ export class CommitFeed {
   /** Only when everything before this offset was handed out may this node be told that it leads; null: it does not. */
   #epochStartOffset: number | null = null
   #announced: LeaderAndEpoch = { leaderId: -1, epoch: 0 }
+  #hasCaughtUp = false
 
   /** `onBatch` is told once of each batch, after the listeners. */
   constructor(
@@ -61,6 +62,14 @@ export class CommitFeed {
   register(listener: MetadataLogListener): void {
     this.#readings.push({ listener, next: -1, leader: null })
     this.advance(this.#highWatermark)
+    if (this.#hasCaughtUp) listener.onCaughtUp?.()
+  }
+
+  /** The leader has said what is committed: once all of it has been handed out, the listeners are told so. */
+  noteLeaderHighWatermark(offset: number): void {
+    if (this.#hasCaughtUp || this.deliveredOffset < offset) return
+    this.#hasCaughtUp = true
+    for (const { listener } of this.#readings) listener.onCaughtUp?.()
   }
 
   /** Keeps what this node has appended, until it is committed and handed out. */
@@ -138,6 +147,7 @@ export class CommitFeed {
       if (reading.next !== from) continue
       reading.next = to
       if (committed !== null) reading.listener.onCommitted(committed)
+      else reading.listener.onControlBatch?.(to - 1)
     }
     if (committed !== null) this.#onBatch(committed)
   }

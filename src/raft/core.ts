@@ -4,7 +4,7 @@ import { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
 import { Connections } from './connections.js'
-import { Election } from './election.js'
+import { Election, sameElection } from './election.js'
 import { LogPositions } from './log-positions.js'
 import { LeaderProgress } from './progress.js'
 import type {
@@ -20,24 +20,27 @@ import type {
   RaftStart,
 } from './raft-types.js'
 import type { Candidate, Follower, Leader, Prospective, Resigned, Role, Unattached } from './roles.js'
+import { leaderOf } from './roles.js'
 import {
   type Address,
   addressOn,
   endpointsOf,
   isVoter,
+  kraftVersions,
   matchesVoter,
   needsUpdate,
   QuorumHistory,
   type RaftEndpoint,
   type ReplicaKey,
   replicaKey,
-  sameReplica,
   type Voter,
   withUpdatedVoter,
 } from './voters.js'
 
-/** The levels of kraft.version that this code can live with. */
-export const kraftVersions = { min: 0, max: 1 } as const
+/** How soon a follower in a hurry tells a new leader of itself, ms. */
+const REPORT_MS: Millis = 100
+/** By how much the first elections of voters that start together are apart, ms. */
+const TURN_MS: Millis = 20
 
 export class RaftCore {
   readonly config: RaftConfig
@@ -121,16 +124,7 @@ export class RaftCore {
 
   /** The leader that this node would name to others; -1 when it knows none. */
   get leaderId(): number {
-    switch (this.#role.name) {
-      case 'leader':
-        return this.config.nodeId
-      case 'follower':
-      case 'prospective':
-      case 'unattached':
-        return this.#role.leaderId
-      default:
-        return -1
-    }
+    return leaderOf(this.#role, this.config.nodeId)
   }
 
   get leaderEndpoints(): readonly RaftEndpoint[] {
@@ -197,6 +191,12 @@ export class RaftCore {
     return this.#now + electionTimeoutMs + this.random(electionTimeoutMs)
   }
 
+  /** Soon, but not at the same moment as other voters that begin now. */
+  #soonInTurn(): Millis {
+    const turn = this.history.voters.findIndex(voter => voter.key.id === this.config.nodeId)
+    return this.#now + Math.max(0, turn) * TURN_MS + (turn > 0 ? this.random(TURN_MS) : 0)
+  }
+
   /** Sends a call if the node can take one now; returns whether it was sent. */
   call(nodeId: number, address: Address | null, call: OutboundCall): boolean {
     if (address === null || this.connections.readyAt(nodeId) > this.#now) return false
@@ -220,14 +220,15 @@ export class RaftCore {
       name: 'unattached',
       leaderId,
       voted,
-      electionDeadline: this.randomElectionDeadline(),
+      electionDeadline: this.config.hurriesElections ? this.#soonInTurn() : this.randomElectionDeadline(),
     })
     const endpoints = endpointsOf(this.history.voters, found.leaderId)
     if (found.epoch < this.lastEpoch) {
       this.#enter(unattached(-1, null), this.#epoch)
     } else if (found.leaderId === nodeId) {
       // Not to lead again in this epoch: what was not flushed may be gone, and offset and epoch must name one record.
-      this.#enter(this.#resignedRole([]), found.epoch)
+      const others = this.history.voters.map(voter => voter.key).filter(key => key.id !== nodeId)
+      this.#enter(this.#resignedRole(this.config.hurriesElections ? others : []), found.epoch)
     } else if (found.leaderId !== -1 && endpoints.length > 0) {
       this.#enter(this.#followerRole(found.leaderId, endpoints, found.voted), found.epoch)
     } else if (found.voted !== null && matchesVoter(found.voted, this.local) && this.mayLead) {
@@ -301,6 +302,9 @@ export class RaftCore {
       else if (role.election.isLost) this.loseProspective(role)
     } else if (role.name === 'candidate' && role.election.isWon) {
       this.#becomeLeader(role)
+    } else if (role.name === 'candidate' && role.election.isLost && this.config.hurriesElections) {
+      const again = this.#now + TURN_MS + this.random(this.config.electionTimeoutMs / 5)
+      role.electionDeadline = Math.min(role.electionDeadline, again)
     }
   }
 
@@ -349,7 +353,8 @@ export class RaftCore {
   }
 
   #followerRole(leaderId: number, leaderEndpoints: readonly RaftEndpoint[], voted: ReplicaKey | null): Follower {
-    const { fetchTimeoutMs } = this.config
+    const { fetchTimeoutMs, hurriesElections } = this.config
+    const reportAfterMs = hurriesElections ? Math.min(REPORT_MS, 2 * fetchTimeoutMs) : 2 * fetchTimeoutMs
     return {
       name: 'follower',
       leaderId,
@@ -359,7 +364,7 @@ export class RaftCore {
       hasFetched: false,
       leaderHighWatermark: -1,
       snapshot: null,
-      updateVoterDeadline: this.#now + 2 * fetchTimeoutMs,
+      updateVoterDeadline: this.#now + reportAfterMs,
       hasUpdatedLeader: false,
     }
   }
@@ -394,11 +399,7 @@ export class RaftCore {
     const leads = role.name === 'leader' || role.name === 'resigned'
     const state = { epoch: this.#epoch, leaderId: leads ? nodeId : this.leaderId, voted: this.#voted }
     const last = this.#persisted
-    const isSame =
-      last !== null &&
-      last.epoch === state.epoch &&
-      last.leaderId === state.leaderId &&
-      (last.voted === null ? state.voted === null : state.voted !== null && sameReplica(last.voted, state.voted))
+    const isSame = last !== null && sameElection(last, state)
     if (isSame) return
     this.#persisted = state
     this.emit({ type: 'persistElection', state })

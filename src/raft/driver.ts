@@ -1,3 +1,4 @@
+import { ErrorCode } from '#protocol/errors.js'
 import type { DescribeQuorumRequest, DescribeQuorumResponse } from '#protocol/messages/describe-quorum.js'
 import type { Disk } from '#storage/disk.js'
 import { readBootstrapRecords } from '../metadata/bootstrap.js'
@@ -7,6 +8,7 @@ import type { Clock, Logger, Millis, Random, Timer } from '../runtime/ports.js'
 import { AppendBuffer } from './append-buffer.js'
 import { failureOf, type RaftChannel } from './channel.js'
 import { CommitFeed } from './commit-feed.js'
+import { CommitWaiters } from './commit-waiters.js'
 import { LogWriter } from './log-writer.js'
 import {
   type AppendedRange,
@@ -19,7 +21,7 @@ import {
 import { writeQuorumState } from './quorum-state.js'
 import { Raft } from './raft.js'
 import { logQueries, type RaftLog } from './raft-log.js'
-import type { InboundCall, OutboundReply, RaftConfig, RaftEffect, RaftEvent } from './raft-types.js'
+import type { InboundCall, LeaderPlace, OutboundReply, RaftConfig, RaftEffect, RaftEvent } from './raft-types.js'
 import { recoverMetadata } from './recover.js'
 import { SnapshotReceiver } from './snapshot-receiver.js'
 import type { SnapshotStore } from './snapshot-store.js'
@@ -46,13 +48,6 @@ export interface RaftDriverOptions {
   readonly onFault: (error: Error) => void
 }
 
-interface CommitWaiter {
-  readonly epoch: number
-  readonly offset: number
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-}
-
 /**
  * Runs the raft machine over a real log: it does the machine's effects in their order, hands it what comes of them, and
  * hands committed records to the listeners. Writes happen on the event loop, fdatasync off it; one fdatasync covers all
@@ -69,10 +64,11 @@ export class RaftDriver implements MetadataLog {
   readonly #context: WireContext
   readonly #buffer = new AppendBuffer()
   readonly #answers = new Map<Ticket, (answer: Answer) => void>()
-  #commitWaiters: CommitWaiter[] = []
+  readonly #waiters = new CommitWaiters()
   #queue: RaftEvent[] = []
   #isStepping = false
   #nextTicket: Ticket = 1
+  #lastHeardLeader: { readonly nodeId: number; readonly at: Millis } | null = null
   #timer: Timer | null = null
   #timerDeadline: Millis = Infinity
   #flushTimer: Timer | null = null
@@ -123,6 +119,20 @@ export class RaftDriver implements MetadataLog {
     return this.#feed.leader
   }
 
+  /**
+   * The leader as this node knows it at this moment, also while listeners have not been told. `address` is on the
+   * listener of the quorum; null when it is not known.
+   */
+  get leaderPlace(): LeaderPlace {
+    const { leaderId, epoch, leaderAddress: address } = this.#raft
+    return { leaderId, epoch, address }
+  }
+
+  /** The leader that has answered a fetch last, and when, by `Clock.now()`; null before there was one. */
+  get lastHeardLeader(): { readonly nodeId: number; readonly at: Millis } | null {
+    return this.#lastHeardLeader
+  }
+
   get highWatermark(): number {
     return this.#raft.highWatermark
   }
@@ -154,9 +164,7 @@ export class RaftDriver implements MetadataLog {
   whenCommitted(epoch: number, offset: number): Promise<void> {
     if (offset <= this.#feed.deliveredOffset) return Promise.resolve()
     if (this.#state !== 'running' || !this.#raft.isLeaderOf(epoch)) return Promise.reject(this.#notLeader(epoch))
-    return new Promise((resolve, reject) => {
-      this.#commitWaiters.push({ epoch, offset, resolve, reject })
-    })
+    return this.#waiters.wait(epoch, offset)
   }
 
   resign(epoch: number): void {
@@ -261,9 +269,10 @@ export class RaftDriver implements MetadataLog {
       this.#options.logger.debug({ error: String(error) }, 'a half received snapshot could not be removed')
     }
     this.#options.channel.close()
-    const waiters = this.#commitWaiters
-    this.#commitWaiters = []
-    for (const waiter of waiters) waiter.reject(reason)
+    this.#waiters.lost(
+      () => true,
+      () => reason,
+    )
     this.#onShutdown?.()
   }
 
@@ -320,6 +329,8 @@ export class RaftDriver implements MetadataLog {
       if (this.#state === 'faulty' || this.#state === 'closed') return
       this.#perform(effect)
     }
+    const { leaderHighWatermark } = this.#raft
+    if (leaderHighWatermark >= 0) this.#feed.noteLeaderHighWatermark(leaderHighWatermark)
   }
 
   #arm(): void {
@@ -376,7 +387,7 @@ export class RaftDriver implements MetadataLog {
         break
       case 'highWatermark':
         this.#feed.advance(effect.offset)
-        this.#resolveCommitted()
+        this.#waiters.committed(this.#feed.deliveredOffset)
         break
       case 'leaderChanged':
         this.#leaderChanged(effect)
@@ -399,7 +410,12 @@ export class RaftDriver implements MetadataLog {
   #call({ nodeId, address, call, correlationId }: Extract<RaftEffect, { type: 'call' }>): void {
     const sender = this.#options.channel.to(nodeId, address, call.api)
     sendCall(sender, this.#context, call).then(
-      reply => this.#post({ type: 'reply', correlationId, reply }),
+      reply => {
+        if (reply.api === 'fetch' && reply.error === ErrorCode.NONE) {
+          this.#lastHeardLeader = { nodeId: reply.leaderId, at: this.#options.clock.now() }
+        }
+        this.#post({ type: 'reply', correlationId, reply })
+      },
       (error: unknown) => {
         this.#options.logger.debug({ nodeId, ...address, error: String(error) }, `${call.api} has no answer`)
         this.#post({ type: 'callFailed', correlationId, failure: failureOf(error) })
@@ -447,22 +463,14 @@ export class RaftDriver implements MetadataLog {
       logger.info({ nodeId: this.nodeId, leaderId, epoch }, describeLeader(this.nodeId, leaderId, epoch))
     }
     this.#feed.setLeader({ leaderId, epoch }, epochStartOffset)
-    const lost = this.#commitWaiters.filter(waiter => !this.#raft.isLeaderOf(waiter.epoch))
-    if (lost.length === 0) return
-    this.#commitWaiters = this.#commitWaiters.filter(waiter => this.#raft.isLeaderOf(waiter.epoch))
-    for (const waiter of lost) waiter.reject(this.#notLeader(waiter.epoch))
+    this.#waiters.lost(
+      lostIn => !this.#raft.isLeaderOf(lostIn),
+      lostIn => this.#notLeader(lostIn),
+    )
   }
 
   #notLeader(epoch: number): NotLeaderError {
     return new NotLeaderError(`node ${this.nodeId} does not lead the metadata quorum in epoch ${epoch} any more`)
-  }
-
-  #resolveCommitted(): void {
-    if (this.#commitWaiters.length === 0) return
-    const delivered = this.#feed.deliveredOffset
-    const done = this.#commitWaiters.filter(waiter => waiter.offset <= delivered)
-    this.#commitWaiters = this.#commitWaiters.filter(waiter => waiter.offset > delivered)
-    for (const waiter of done) waiter.resolve()
   }
 
   #install(id: { readonly endOffset: number; readonly epoch: number }): void {

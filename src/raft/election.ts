@@ -1,4 +1,5 @@
 /** Votes: who granted, who refused, and when a vote may be granted (KIP-595, KIP-996). */
+import type { ElectionState } from './raft-types.js'
 import { hasDirectory, type ReplicaKey, sameReplica, type VoterSet } from './voters.js'
 
 /** One round of asking the voters. Each counts once; the first majority decides. */
@@ -84,4 +85,10 @@ export function mayGrantVote(role: VotingRole, question: VoteQuestion): boolean 
     )
   }
   return role.leaderId === -1 && question.isUpToDate
+}
+
+/** Whether quorum-state would look the same. */
+export function sameElection(a: ElectionState, b: ElectionState): boolean {
+  const sameVote = a.voted === null ? b.voted === null : b.voted !== null && sameReplica(a.voted, b.voted)
+  return a.epoch === b.epoch && a.leaderId === b.leaderId && sameVote
 }

@@ -56,6 +56,13 @@ export interface MetadataLogListener {
   onSnapshot(snapshot: LoadedSnapshot): void
   /** The next committed batch. */
   onCommitted(batch: CommittedBatch): void
+  /** A batch that the quorum wrote for itself is committed: there is nothing to replay; the log goes on after it. */
+  onControlBatch?(lastOffset: number): void
+  /**
+   * Everything that the leader had committed when it was last heard was handed out. Told once: what comes later comes
+   * as it is committed.
+   */
+  onCaughtUp?(): void
   /**
    * The leader is another one, or none. A node that becomes leader is told so once everything that was in its log
    * before has been handed to `onCommitted`; what it appended in an epoch that is over, and has not been handed back,

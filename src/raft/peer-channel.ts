@@ -1,7 +1,6 @@
-import { ErrorCode } from '#protocol/errors.js'
-import { ApiVersions } from '#protocol/messages/api-versions.js'
 import type { Api, Decoded, Encodable, Fields } from '#protocol/schema.js'
-import { Peer, PeerError } from '../client/peer.js'
+import { PeerError } from '../client/peer.js'
+import { isConnectionRefused, UnsupportedVersionError, VersionedPeer } from '../client/versioned-peer.js'
 import type { Clock, Millis, Network } from '../runtime/ports.js'
 import { CallFailedError, type RaftChannel } from './channel.js'
 import type { OutboundCall } from './raft-types.js'
@@ -16,19 +15,13 @@ export interface PeerChannelOptions {
   readonly requestTimeoutMs: Millis
 }
 
-/** A connection, and which versions the other side has. */
-interface Way {
-  readonly peer: Peer
-  readonly versions: ReadonlyMap<number, { readonly min: number; readonly max: number }>
-}
-
 /**
  * The way to the other nodes of the quorum over the network. A node has up to two connections: one for fetches, which
  * the leader holds, and one for everything else. They come about when something is sent and again after they broke.
  */
 export class PeerChannel implements RaftChannel {
   readonly #options: PeerChannelOptions
-  readonly #ways = new Map<string, Promise<Way>>()
+  readonly #ways = new Map<string, Promise<VersionedPeer>>()
   #isClosed = false
 
   constructor(options: PeerChannelOptions) {
@@ -44,7 +37,7 @@ export class PeerChannel implements RaftChannel {
     this.#isClosed = true
     for (const way of this.#ways.values()) {
       way.then(
-        ({ peer }) => peer.close(),
+        peer => peer.close(),
         () => {},
       )
     }
@@ -62,52 +55,26 @@ export class PeerChannel implements RaftChannel {
     const name = `${host}:${port}/${kind}`
     let way = this.#way(name, host, port)
     try {
-      if ((await way).peer.isClosed) {
+      if ((await way).isClosed) {
         // It broke while nothing was asked: that says nothing about the node.
         if (this.#ways.get(name) === way) this.#ways.delete(name)
         way = this.#way(name, host, port)
       }
-      const { peer, versions } = await way
-      const range = versions.get(api.key)
-      const version = Math.min(range?.max ?? -1, api.versions.to)
-      if (range === undefined || version < Math.max(range.min, minVersion, api.versions.from)) {
-        throw new CallFailedError(
-          'unsupportedVersion',
-          `${host}:${port} has no ${api.name} from version ${minVersion} on`,
-        )
-      }
-      return await peer.send(api, version, request)
+      return await (await way).send(api, minVersion, request)
     } catch (error) {
-      if (error instanceof CallFailedError) throw error
+      if (error instanceof UnsupportedVersionError) throw new CallFailedError('unsupportedVersion', error.message)
       if (this.#ways.get(name) === way) this.#ways.delete(name)
-      throw new CallFailedError(isRefused(error) ? 'refused' : 'disconnected', (error as Error).message)
+      throw new CallFailedError(isConnectionRefused(error) ? 'refused' : 'disconnected', (error as Error).message)
     }
   }
 
-  #way(name: string, host: string, port: number): Promise<Way> {
+  #way(name: string, host: string, port: number): Promise<VersionedPeer> {
     if (this.#isClosed) return Promise.reject(new PeerError('the node is stopping'))
     const known = this.#ways.get(name)
     if (known !== undefined) return known
-    const way = this.#connect(host, port)
+    const { network, clock, clientId, connectTimeoutMs, requestTimeoutMs } = this.#options
+    const way = VersionedPeer.connect(network, clock, { host, port, clientId, connectTimeoutMs, requestTimeoutMs })
     this.#ways.set(name, way)
     return way
   }
-
-  async #connect(host: string, port: number): Promise<Way> {
-    const { network, clock, clientId, connectTimeoutMs, requestTimeoutMs } = this.#options
-    const peer = await Peer.connect(network, clock, { host, port, clientId, connectTimeoutMs, requestTimeoutMs })
-    const asked = { clientSoftwareName: 'ottla', clientSoftwareVersion: '1' }
-    const response = await peer.send(ApiVersions, 3, asked)
-    if (response.errorCode !== ErrorCode.NONE) throw new PeerError(`${host}:${port} refuses ApiVersions`)
-    const versions = new Map(response.apiKeys.map(api => [api.apiKey, { min: api.minVersion, max: api.maxVersion }]))
-    return { peer, versions }
-  }
-}
-
-/** Whether the host is there and nothing listens, which the operating system says somewhere down the causes. */
-function isRefused(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ((at as NodeJS.ErrnoException).code === 'ECONNREFUSED') return true
-  }
-  return false
 }

@@ -35,8 +35,21 @@ export interface RaftConfig {
   readonly autoJoin: boolean
   /** A leader whose host refuses the connection is given up at once instead of after the fetch timeout. */
   readonly electWhenLeaderRefuses: boolean
+  /**
+   * Elections that nobody need wait for are held at once: a voter that starts and knows no leader asks for pre-votes
+   * right away, which disturb nobody, a leader of before that comes back names who may follow it, a candidate that has
+   * lost tries again soon, and a follower that has something to tell a new leader of itself does not wait for long.
+   */
+  readonly hurriesElections: boolean
   /** How long a leader that shuts down waits for the others to hear of it. */
   readonly shutdownMsMax: Millis
+}
+
+/** Who leads, and where; -1 and null when that is not known. */
+export interface LeaderPlace {
+  readonly leaderId: number
+  readonly epoch: number
+  readonly address: Address | null
 }
 
 /** What quorum-state holds. */

@@ -41,7 +41,7 @@ import {
   handleUpdateVoter,
   handleUpgradeKRaftVersion,
 } from './voter-calls.js'
-import type { VoterSet } from './voters.js'
+import type { Address, VoterSet } from './voters.js'
 
 /**
  * One replica of the metadata log: KRaft (KIP-595, 630, 853, 996, 1166), which is Raft with pulled replication. It sees
@@ -82,6 +82,18 @@ export class Raft implements Machine<RaftEvent, RaftEffect> {
   /** -1 when not known. */
   get leaderId(): number {
     return this.#core.leaderId
+  }
+
+  /** Where the leader is reached by other nodes of the quorum; null when that is not known. */
+  get leaderAddress(): Address | null {
+    return this.#core.leaderId === -1 ? null : this.#core.addressOf(this.#core.leaderEndpoints)
+  }
+
+  /** Everything below is committed as far as the leader has said (or this node knows as leader); -1 when not known. */
+  get leaderHighWatermark(): number {
+    const { role } = this.#core
+    if (role.name === 'leader') return role.progress.highWatermark
+    return role.name === 'follower' ? role.leaderHighWatermark : -1
   }
 
   /** Whether this node leads in exactly this epoch. */
@@ -292,6 +304,9 @@ export class Raft implements Machine<RaftEvent, RaftEffect> {
     // A voter that does not know pre-votes would hold up every election: go on without.
     if (failure === 'unsupportedVersion' && call.call.api === 'vote' && role.name === 'prospective')
       core.becomeCandidate()
+    // Nobody is there to be told, and nobody will come while this node is still here.
+    const isGoing = core.shutdownDeadline !== null
+    if (failure === 'refused' && role.name === 'resigned' && isGoing) role.unacknowledged.delete(call.nodeId)
     if (failure === 'refused' && role.name === 'follower' && role.leaderId === call.nodeId) this.#leaderRefused(role)
   }
 

@@ -28,7 +28,7 @@ export interface Prospective {
 export interface Candidate {
   readonly name: 'candidate'
   readonly election: Election
-  readonly electionDeadline: Millis
+  electionDeadline: Millis
 }
 
 /** A fetch that waits for something new. */
@@ -89,3 +89,17 @@ export interface Resigned {
 }
 
 export type Role = Unattached | Prospective | Candidate | Leader | Follower | Resigned
+
+/** The leader that a node in this role would name; -1 when it knows none. */
+export function leaderOf(role: Role, nodeId: number): number {
+  switch (role.name) {
+    case 'leader':
+      return nodeId
+    case 'follower':
+    case 'prospective':
+    case 'unattached':
+      return role.leaderId
+    default:
+      return -1
+  }
+}

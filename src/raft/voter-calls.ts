@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../runtime/machine.js'
-import { kraftVersions, type RaftCore } from './core.js'
+import type { RaftCore } from './core.js'
 import type {
   AddVoterCall,
   ApiVersionsReply,
@@ -18,6 +18,7 @@ import {
   findVoter,
   hasDirectory,
   isVoter,
+  kraftVersions,
   needsUpdate,
   type Voter,
   type VoterSet,

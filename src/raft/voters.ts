@@ -5,6 +5,9 @@
 import type { KRaftVersionRecord, VotersRecord } from '#protocol/internal/raft-records.js'
 import { type InputOf, type ValueOf, ZERO_UUID } from '#protocol/schema.js'
 
+/** The levels of kraft.version that this code can live with. */
+export const kraftVersions = { min: 0, max: 1 } as const
+
 /** A replica of the metadata log: a node together with the log directory that holds its copy (KIP-853). */
 export interface ReplicaKey {
   readonly id: number

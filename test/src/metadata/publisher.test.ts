@@ -155,20 +155,31 @@ test('nobody subscribes when something was published', async () => {
   assert.throws(() => publisher.subscribe({ name: 'late', onMetadata: () => {} }), /too late/)
 })
 
-test('with waitsForLeader, nothing is published before a leader is known, and then all in one step', async () => {
-  const publisher = new MetadataPublisher(fail, { waitsForLeader: true })
+test('with waitsToCatchUp, nothing is published before all that is committed is here, and then all in one step', async () => {
+  const publisher = new MetadataPublisher(fail, { waitsToCatchUp: true })
   const seen: unknown[] = []
   publisher.subscribe({ name: 's', onMetadata: delta => void seen.push([delta.fromSnapshot, namesIn(delta)]) })
   publisher.onSnapshot(snapshot(10, [topic('a'), topic('b')]))
   publisher.onCommitted(batch(10, topic('c'), record('RemoveTopicRecord', { topicId: idOf('a') })))
-  publisher.onLeaderChange({ leaderId: -1, epoch: 3 })
   await settled()
   assert.deepEqual([seen, publisher.image.offset], [[], -1])
-  publisher.onLeaderChange({ leaderId: 1, epoch: 3 })
+  publisher.onCaughtUp()
   publisher.onCommitted(batch(12, topic('d')))
   await publisher.waitFor(12)
   assert.deepEqual(seen, [
     [true, ['b', 'c']],
     [false, ['d']],
   ])
+})
+
+test('a control batch moves what is published, once all before it is, and not the image', async () => {
+  const publisher = new MetadataPublisher(fail)
+  publisher.onCommitted(batch(0, topic('a')))
+  publisher.onControlBatch(1)
+  assert.equal(publisher.publishedOffset, -1)
+  await publisher.waitFor(1)
+  assert.deepEqual([publisher.image.offset, publisher.publishedOffset], [0, 1])
+  publisher.onControlBatch(2)
+  await publisher.waitFor(2)
+  assert.deepEqual([publisher.image.offset, publisher.publishedOffset], [0, 2])
 })

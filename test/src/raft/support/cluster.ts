@@ -153,6 +153,7 @@ export class TranscriptCluster {
           isController: !list('observers').includes(id),
           autoJoin: list('autojoin').includes(id),
           electWhenLeaderRefuses: options.has('refuse'),
+          hurriesElections: options.has('hurry'),
           bootstrapServers: dynamic.map(voter => ({ host: `node-${voter}`, port: 9093 })),
         }),
         disk,

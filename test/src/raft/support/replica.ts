@@ -333,6 +333,7 @@ export function raftConfig(nodeId: number, overrides: Partial<RaftConfig> = {}):
     fetchSnapshotBytesMax: 40,
     autoJoin: false,
     electWhenLeaderRefuses: false,
+    hurriesElections: false,
     shutdownMsMax: 5000,
     ...overrides,
   }

@@ -93,6 +93,7 @@ export class Simulation {
       bootstrapServers: this.#isDynamic ? voterIds.map(voter => endpointOf(voter)) : [],
       isController: isVoter || this.#random.below(2) === 0,
       electWhenLeaderRefuses: refuse,
+      hurriesElections: refuse,
     })
     this.#members.push({ id, config, disk, replica: null, life: 0, wakeAt: Infinity })
   }
