@@ -35,6 +35,11 @@ export class DelayedDeletions {
     }
   }
 
+  /** The same for all that are waited for. */
+  onAllMoved(): void {
+    for (const partition of [...this.#waiting.keys()]) this.onMoved(partition)
+  }
+
   #forget(partition: Partition, deletion: DelayedDeletion): void {
     this.#parking.leave(deletion)
     const waiting = this.#waiting.get(partition)

@@ -85,7 +85,7 @@ class DelayedPartition implements OffsetWaiter {
   }
 
   onReached(): void {
-    const isShort = this.#needsAll && this.#partition.leader?.isUnderMinInsync === true
+    const isShort = this.#needsAll && this.#partition.leader?.isSurelyUnderMinInsync === true
     this.#settle(isShort ? ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND : ErrorCode.NONE)
   }
 

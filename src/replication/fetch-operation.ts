@@ -7,6 +7,7 @@ import type { FetchPartition } from './fetch-partition.js'
 import { readBound } from './fetch-reading.js'
 import type { FetchContext } from './fetch-session.js'
 import type { Fetching } from './fetching.js'
+import type { StandingFetch } from './standing-fetch.js'
 
 export interface FetchOutcome {
   readonly answered: readonly FetchPartition[]
@@ -23,9 +24,9 @@ export class FetchOperation implements Parkable {
   readonly parameters: FetchParameters
   readonly context: FetchContext
   /** Those that are read, in the order in which they share the bytes. */
-  readonly partitions: readonly FetchPartition[]
+  partitions: readonly FetchPartition[]
   /** Those that nobody has; they stand last in the answer. */
-  readonly unknown: readonly FetchPartition[]
+  unknown: readonly FetchPartition[]
   readonly channel: Channel
   /** The place of the answer, once it comes later. */
   reply: Reply | null = null
@@ -57,6 +58,12 @@ export class FetchOperation implements Parkable {
   /** Waits for records; false if there is no room to wait. */
   park(): boolean {
     if (!this.#fetching.parking.park(this)) return false
+    this.#forgetClose = this.channel.onceClosed(() => this.#abandon())
+    const { standing } = this
+    if (standing !== null) {
+      standing.operation = this
+      return true
+    }
     for (const each of this.partitions) {
       const partition = each.topic?.hosted[each.index]
       if (partition === undefined || each.waitsAt !== null) continue
@@ -64,8 +71,12 @@ export class FetchOperation implements Parkable {
       each.waitsAt = partition
       partition.addWaiting(each)
     }
-    this.#forgetClose = this.channel.onceClosed(() => this.#abandon())
     return true
+  }
+
+  /** The session of a follower, whose partitions tell by themselves when they move. */
+  get standing(): StandingFetch | null {
+    return this.context.kind === 'incremental' ? this.context.session.standing : null
   }
 
   /** Something happened to one of the partitions: answers if that is enough. */
@@ -85,7 +96,7 @@ export class FetchOperation implements Parkable {
     if (moved.currentLeaderEpoch !== -1 && moved.currentLeaderEpoch !== partition.leaderEpoch) return true
     const bound = readBound(partition, parameters)
     if (moved.fetchOffset > partition.log.logEndOffset) return true
-    if (bound <= moved.fetchOffset) return false
+    if (bound <= moved.fetchOffset || this.#fetching.isHeldBack(partition, parameters)) return false
     if (parameters.minBytes <= 1) return true
     return this.#fetching.bytesReadable(this) >= parameters.minBytes
   }
@@ -103,6 +114,11 @@ export class FetchOperation implements Parkable {
     this.#fetching.parking.leave(this)
     this.#forgetClose?.()
     this.#forgetClose = null
+    const { standing } = this
+    if (standing !== null) {
+      if (standing.operation === this) standing.operation = null
+      return
+    }
     for (const each of this.partitions) {
       each.waitsAt?.removeWaiting(each)
       each.waitsAt = null
@@ -118,6 +134,8 @@ export class FetchOperation implements Parkable {
 
   /** Whether the answer has something that must not wait. */
   get hasNews(): boolean {
-    return this.partitions.some(each => each.errorCode !== ErrorCode.NONE || each.divergingEpoch !== -1)
+    return this.partitions.some(
+      each => each.errorCode !== ErrorCode.NONE || each.divergingEpoch !== -1 || each.preferredReadReplica !== -1,
+    )
   }
 }

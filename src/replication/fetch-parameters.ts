@@ -13,6 +13,8 @@ export interface FetchParameters {
   readonly isReadCommitted: boolean
   /** Only from the leader: followers, and consumers too old to be sent elsewhere. */
   readonly onlyLeader: boolean
+  /** The rack of a consumer that may be sent to another replica (KIP-392); '' of any other reader. */
+  readonly rackId: string
   readonly minBytes: number
   readonly maxBytes: number
 }

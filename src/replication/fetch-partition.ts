@@ -3,6 +3,7 @@ import type { AbortedTransaction, ReadLocation } from '#storage/log-types.js'
 import type { FetchOperation } from './fetch-operation.js'
 import type { Partition, WaitingFetch } from './partition.js'
 import type { LeaderHint } from './produce-reply.js'
+import type { StandingFetch } from './standing-fetch.js'
 import type { HostedTopic } from './topic-index.js'
 
 /** One partition of a fetch: what is asked, what a session remembers of it, and what is answered. */
@@ -37,6 +38,8 @@ export class FetchPartition implements WaitingFetch {
   /** Null unless the reader wants committed records alone. */
   abortedTransactions: readonly AbortedTransaction[] | null = null
   hint: LeaderHint | null = null
+  /** The replica that the consumer shall read from, -1: this one. */
+  preferredReadReplica = -1
   /** Bytes of records to answer with; `location` says where they are. */
   bytes = 0
   location: ReadLocation | null = null
@@ -46,6 +49,8 @@ export class FetchPartition implements WaitingFetch {
   boundOffset = -1
 
   operation: FetchOperation | null = null
+  /** The session of a follower that it stands in. */
+  standing: StandingFetch | null = null
   /** The partition in whose list of waiting fetches this stands. */
   waitsAt: Partition | null = null
   nextWaiting: WaitingFetch | null = null
@@ -59,7 +64,8 @@ export class FetchPartition implements WaitingFetch {
   }
 
   onMoved(): void {
-    if (this.waitsAt !== null) this.operation?.onMoved(this)
+    if (this.standing !== null) this.standing.onMoved(this)
+    else if (this.waitsAt !== null) this.operation?.onMoved(this)
   }
 
   /** The request says anew how to fetch. */
@@ -81,6 +87,7 @@ export class FetchPartition implements WaitingFetch {
     this.divergingEndOffset = -1
     this.abortedTransactions = null
     this.hint = null
+    this.preferredReadReplica = -1
     this.bytes = 0
     this.boundOffset = -1
   }

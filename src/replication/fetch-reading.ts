@@ -34,10 +34,21 @@ export function locateRecords(
   }
 }
 
-/** A broker that fetches must be a follower here; one that was added a moment ago tries again. */
-function requireReplica(asked: FetchPartition, partition: Partition, { replicaId }: FetchParameters): void {
-  if (replicaId < 0 || partition.leader?.follower(replicaId) !== undefined) return
-  throw apiError(asked.currentLeaderEpoch === -1 ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_LEADER_EPOCH')
+/**
+ * A broker that fetches must be a follower here; one that was added a moment ago tries again. One that was registered
+ * anew since must not count for what it had before.
+ */
+function requireReplica(
+  asked: FetchPartition,
+  partition: Partition,
+  { replicaId, replicaEpoch }: FetchParameters,
+): void {
+  if (replicaId < 0) return
+  const { leader } = partition
+  if (leader?.follower(replicaId) === undefined) {
+    throw apiError(asked.currentLeaderEpoch === -1 ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_LEADER_EPOCH')
+  }
+  if (leader.isFromThePast(replicaId, replicaEpoch)) throw apiError('NOT_LEADER_OR_FOLLOWER')
 }
 
 function locate(

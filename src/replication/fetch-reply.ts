@@ -181,8 +181,7 @@ export class FetchReply {
     this.#writeAborted(partition, flexible)
     at = this.#need(4 + MAX_VARINT_BYTES)
     if (version >= REPLICA_FROM) {
-      // No other replica is to be preferred.
-      writeInt32(this.#chunk, at, -1)
+      writeInt32(this.#chunk, at, partition.preferredReadReplica)
       at += 4
     }
     if (flexible) at = writeUnsignedVarint(this.#chunk, at, partition.bytes + 1)

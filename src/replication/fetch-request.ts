@@ -38,7 +38,7 @@ export interface FetchRequestData {
   rackId: string
 }
 
-/** Reads the body in `buffer[start, end)`; throws ProtocolError if it is not one, or if bytes are left over. */
+/** Reads the body in `buffer[start, end)`; throws ProtocolError if it is not one. Bytes behind it are passed over. */
 export function readFetchRequest(
   buffer: Buffer,
   start: number,

@@ -3,6 +3,7 @@ import { ZERO_UUID } from '#protocol/schema.js'
 import type { Millis, Random } from '../runtime/ports.js'
 import type { FetchPartition } from './fetch-partition.js'
 import type { FetchRequestData, ForgottenPartition } from './fetch-request.js'
+import { StandingFetch } from './standing-fetch.js'
 
 /** Session epochs with a meaning of their own (KIP-227). */
 const INITIAL_EPOCH = 0
@@ -27,6 +28,8 @@ export interface FetchSession {
   epoch: number
   /** In the order in which they are read: those that had records go to the end. */
   readonly partitions: Map<string, FetchPartition>
+  /** Of a follower: what has changed is known without looking at all partitions. */
+  readonly standing: StandingFetch | null
 }
 
 /** How one request stands to sessions. */
@@ -38,11 +41,12 @@ export type FetchContext =
       readonly kind: 'full'
       readonly partitions: readonly FetchPartition[]
       readonly usesTopicIds: boolean
-      readonly isFollower: boolean
+      /** -1 of consumers. */
+      readonly replicaId: number
     }
   | {
       readonly kind: 'incremental'
-      readonly partitions: IterableIterator<FetchPartition>
+      readonly partitions: Iterable<FetchPartition>
       readonly session: FetchSession
       readonly epoch: number
     }
@@ -78,6 +82,10 @@ export class FetchSessions {
     return this.#cachedPartitions
   }
 
+  all(): IterableIterator<FetchSession> {
+    return this.#byId.values()
+  }
+
   /** What a request is about; an incremental one changes its session. */
   open(request: FetchRequestData, usesTopicIds: boolean, now: Millis): FetchContext {
     const { sessionId, sessionEpoch } = request
@@ -86,7 +94,7 @@ export class FetchSessions {
     if (session !== undefined) this.#remove(session)
     const partitions = withoutRepeats(request.partitions)
     if (sessionEpoch === FINAL_EPOCH) return { kind: 'sessionless', partitions }
-    return { kind: 'full', partitions, usesTopicIds, isFollower: request.replicaId >= 0 }
+    return { kind: 'full', partitions, usesTopicIds, replicaId: request.replicaId }
   }
 
   #proceed(request: FetchRequestData, usesTopicIds: boolean, now: Millis): FetchContext {
@@ -103,19 +111,32 @@ export class FetchSessions {
     }
     session.usedAt = now
     session.epoch = nextEpoch(session.epoch)
-    return { kind: 'incremental', partitions: session.partitions.values(), session, epoch: session.epoch }
+    session.standing?.onFetch(now)
+    const partitions = session.standing?.unsettled.values() ?? session.partitions.values()
+    return { kind: 'incremental', partitions, session, epoch: session.epoch }
   }
 
   #update(session: FetchSession, request: FetchRequestData): void {
-    const { partitions } = session
+    const { partitions, standing } = session
     const before = partitions.size
     for (const asked of request.partitions) {
       const key = sessionKey(asked)
       const known = partitions.get(key)
-      if (known === undefined) partitions.set(key, asked)
-      else known.updateFrom(asked)
+      if (known === undefined) {
+        partitions.set(key, asked)
+        standing?.add(asked)
+      } else {
+        known.updateFrom(asked)
+        standing?.touch(known)
+      }
     }
-    for (const forgotten of request.forgotten) partitions.delete(sessionKey(forgotten))
+    for (const forgotten of request.forgotten) {
+      const key = sessionKey(forgotten)
+      const known = partitions.get(key)
+      if (known === undefined) continue
+      partitions.delete(key)
+      standing?.remove(known)
+    }
     this.#cachedPartitions += partitions.size - before
   }
 
@@ -135,7 +156,10 @@ export class FetchSessions {
         const { session, epoch } = context
         if (session.epoch !== epoch) return { sessionId: session.id, errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH }
         let kept = 0
-        for (const partition of answered) if (mustSay(session, partition)) answered[kept++] = partition
+        for (const partition of answered) {
+          if (mustSay(session, partition)) answered[kept++] = partition
+          session.standing?.settle(partition)
+        }
         answered.length = kept
         return { sessionId: session.id, errorCode: ErrorCode.NONE }
       }
@@ -144,11 +168,13 @@ export class FetchSessions {
 
   /** Returns the id of a new session, 0 if there is no place for one. */
   #create(
-    context: { readonly usesTopicIds: boolean; readonly isFollower: boolean },
+    context: { readonly usesTopicIds: boolean; readonly replicaId: number },
     answered: readonly FetchPartition[],
     now: Millis,
   ): number {
-    const { usesTopicIds, isFollower } = context
+    const { usesTopicIds, replicaId } = context
+    const isFollower = replicaId >= 0
+    if (isFollower) this.#removeStale(now)
     const size = answered.length
     if (this.#cachedPartitions + size > CACHED_PARTITIONS_MAX) return NO_SESSION
     if (this.#byId.size >= this.#slots && !this.#evict(isFollower, size, now)) return NO_SESSION
@@ -156,10 +182,13 @@ export class FetchSessions {
     do id = this.#random.below(EPOCH_MAX) + 1
     while (this.#byId.has(id))
     const partitions = new Map<string, FetchPartition>()
+    const standing = isFollower && usesTopicIds ? new StandingFetch(replicaId) : null
+    standing?.onFetch(now)
     for (const partition of answered) {
       partition.cachedHighWatermark = partition.highWatermark
       partition.cachedLogStartOffset = partition.logStartOffset
       partitions.set(sessionKey(partition), partition)
+      standing?.add(partition)
     }
     this.#byId.set(id, {
       id,
@@ -169,6 +198,7 @@ export class FetchSessions {
       usedAt: now,
       epoch: nextEpoch(INITIAL_EPOCH),
       partitions,
+      standing,
     })
     this.#cachedPartitions += partitions.size
     return id
@@ -200,7 +230,16 @@ export class FetchSessions {
   }
 
   #remove(session: FetchSession): void {
-    if (this.#byId.delete(session.id)) this.#cachedPartitions -= session.partitions.size
+    if (!this.#byId.delete(session.id)) return
+    this.#cachedPartitions -= session.partitions.size
+    for (const partition of session.partitions.values()) session.standing?.remove(partition)
+  }
+
+  /** Followers that went away leave their sessions behind, which are told whatever moves. */
+  #removeStale(now: Millis): void {
+    for (const session of this.#byId.values()) {
+      if (session.standing !== null && now - session.usedAt > EVICTION_MS) this.#remove(session)
+    }
   }
 }
 
@@ -231,7 +270,7 @@ function mustSay(session: FetchSession, partition: FetchPartition): boolean {
     partition.cachedHighWatermark = -1
     must = true
   }
-  if (bytes > 0) {
+  if (bytes > 0 && session.standing === null) {
     const key = sessionKey(partition)
     session.partitions.delete(key)
     session.partitions.set(key, partition)

@@ -2,6 +2,7 @@ import { ErrorCode } from '#protocol/errors.js'
 import { ZERO_UUID } from '#protocol/schema.js'
 import { LogError } from '#storage/log-error.js'
 import type { RawRequest } from '../handlers/raw-handler.js'
+import type { MetadataImage } from '../metadata/image.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
 import type { ParkingPlace } from '../runtime/parked.js'
@@ -13,7 +14,11 @@ import { locateRecords, partOf, presenceCode, readBound } from './fetch-reading.
 import { FetchReply, type RecordPiece } from './fetch-reply.js'
 import { type FetchRequestData, readFetchRequest } from './fetch-request.js'
 import type { FetchContext, FetchSessions } from './fetch-session.js'
+import { LeaderThrottle } from './leader-throttle.js'
+import type { Partition } from './partition.js'
+import { PreferredReplicas } from './preferred-replicas.js'
 import type { LeaderHint } from './produce-reply.js'
+import type { ReplicationConfig } from './replication-config.js'
 import { errorCodeOf } from './replication-error.js'
 import { absenceCode, type HostedTopic, type TopicIndex } from './topic-index.js'
 
@@ -46,6 +51,9 @@ export interface FetchingOptions {
   readonly leaderHint: (topic: HostedTopic, partition: number, listenerName: string) => LeaderHint | null
   /** A follower fetched: what it has may be committed now. */
   readonly onFollowerFetch: (asked: FetchPartition, parameters: FetchParameters) => void
+  readonly image: () => MetadataImage | null
+  readonly nodeId: number
+  readonly config: ReplicationConfig
 }
 
 /**
@@ -56,6 +64,8 @@ export interface FetchingOptions {
 export class Fetching {
   readonly parking: ParkingPlace
   readonly #options: FetchingOptions
+  readonly #preferred: PreferredReplicas
+  readonly #throttle: LeaderThrottle
   readonly #onUnexpected = (error: unknown): void => {
     this.#options.logger.error({ err: error }, 'a fetch failed for no known reason')
   }
@@ -63,6 +73,13 @@ export class Fetching {
   constructor(options: FetchingOptions) {
     this.#options = options
     this.parking = options.parking
+    this.#preferred = new PreferredReplicas(options)
+    this.#throttle = new LeaderThrottle(options)
+  }
+
+  /** Whether a follower gets nothing of a partition for now: it is throttled, lags, and the limit is used up. */
+  isHeldBack(partition: Partition, { replicaId }: FetchParameters): boolean {
+    return replicaId >= 0 && this.#throttle.holdsBack(partition, replicaId)
   }
 
   /** Throws ProtocolError if the request cannot be read. */
@@ -107,22 +124,36 @@ export class Fetching {
       replicaId,
       replicaEpoch,
       isReadCommitted: isolationLevel === READ_COMMITTED && isConsumer(replicaId),
+      rackId: isConsumer(replicaId) && raw.apiVersion >= CLIENT_METADATA_FROM ? request.rackId : '',
       onlyLeader: replicaId >= 0 || (isConsumer(replicaId) && raw.apiVersion < CLIENT_METADATA_FROM),
       minBytes: Math.min(minBytes, bytesMax),
       maxBytes: bytesMax,
     }
-    const known: FetchPartition[] = []
-    const unknown: FetchPartition[] = []
-    if (context.kind !== 'error') {
-      for (const partition of context.partitions) this.#sort(partition, known, unknown)
-    }
+    const { known, unknown } = this.#sortAll(context.kind === 'error' ? [] : context.partitions)
     const deadline = clock.now() + request.maxWaitMs
     const wire = { version: raw.apiVersion, correlationId: raw.correlationId, deadline }
     return new FetchOperation(this, raw.channel, wire, parameters, context, known, unknown)
   }
 
+  #sortAll(partitions: Iterable<FetchPartition>): { known: FetchPartition[]; unknown: FetchPartition[] } {
+    const known: FetchPartition[] = []
+    const unknown: FetchPartition[] = []
+    for (const partition of partitions) this.#sort(partition, known, unknown)
+    return { known, unknown }
+  }
+
+  /** What a follower's fetch looks at is what has moved until now. */
+  #refresh(operation: FetchOperation): void {
+    const { standing } = operation
+    if (standing === null) return
+    const { known, unknown } = this.#sortAll(standing.unsettled)
+    operation.partitions = known
+    operation.unknown = unknown
+  }
+
   #sort(partition: FetchPartition, known: FetchPartition[], unknown: FetchPartition[]): void {
     this.#lookUp(partition)
+    partition.standing?.attach(partition, partition.topic?.hosted[partition.index])
     const code = presenceCode(partition)
     if (code === ErrorCode.NONE) {
       known.push(partition)
@@ -154,13 +185,33 @@ export class Fetching {
       const partition = asked.topic?.hosted[asked.index]
       if (partition === undefined) {
         asked.fail(asked.topic === undefined ? presenceCode(asked) : absenceCode(asked.topic, asked.index))
-      } else {
-        locateRecords(asked, partition, parameters, Math.max(0, left), minOneBatch, this.#onUnexpected)
-      }
+      } else this.#read(operation, asked, partition, Math.max(0, left), minOneBatch)
       if (asked.bytes > 0) minOneBatch = false
       left -= asked.bytes
       if (asked.errorCode !== ErrorCode.NONE) this.#explain(operation, asked)
     }
+  }
+
+  #read(
+    { parameters, channel }: FetchOperation,
+    asked: FetchPartition,
+    partition: Partition,
+    bytesMax: number,
+    minOneBatch: boolean,
+  ): void {
+    if (this.isHeldBack(partition, parameters)) {
+      locateRecords(asked, partition, parameters, 0, false, this.#onUnexpected)
+      return
+    }
+    const { rackId } = parameters
+    const preferred =
+      rackId === '' ? -1 : this.#preferred.of(partition, asked.fetchOffset, rackId, channel.listenerName)
+    if (preferred === -1) {
+      locateRecords(asked, partition, parameters, bytesMax, minOneBatch, this.#onUnexpected)
+      return
+    }
+    locateRecords(asked, partition, parameters, 0, false, this.#onUnexpected)
+    if (asked.errorCode === ErrorCode.NONE) asked.preferredReadReplica = preferred
   }
 
   /** Names the leader where that helps, and the error by the name that old clients know. */
@@ -187,14 +238,15 @@ export class Fetching {
 
   #mayAnswer(operation: FetchOperation, maxWaitMs: number): boolean {
     const { partitions, parameters } = operation
-    if (maxWaitMs <= 0 || partitions.length === 0 || operation.hasNews) return true
+    const isEmpty = partitions.length === 0 && operation.standing === null
+    if (maxWaitMs <= 0 || isEmpty || operation.hasNews) return true
     return totalBytes(partitions) >= parameters.minBytes
   }
 
   /** Bytes that could be answered with now. */
-  bytesReadable({ partitions, parameters }: FetchOperation): number {
+  bytesReadable({ partitions, parameters, standing }: FetchOperation): number {
     let bytes = 0
-    for (const asked of partitions) {
+    for (const asked of standing?.unsettled ?? partitions) {
       const partition = asked.topic?.hosted[asked.index]
       if (partition === undefined || partition.isOffline || readBound(partition, parameters) <= asked.fetchOffset)
         continue
@@ -206,6 +258,7 @@ export class Fetching {
 
   /** A fetch that waited is answered with what there is. */
   complete(operation: FetchOperation): void {
+    this.#refresh(operation)
     this.#readAll(operation)
     this.#answer(operation)
   }
@@ -216,6 +269,7 @@ export class Fetching {
     // Before sessions there was no place for a code at the top, and there were no errors that need one.
     const head = { version, correlationId, errorCode: version >= ERROR_CODE_FROM ? errorCode : 0, sessionId }
     const reply = new FetchReply(this.#options.pool, head, errorCode === ErrorCode.NONE ? answered : [])
+    if (operation.parameters.replicaId >= 0) this.#throttle.record(reply.pieces)
     this.#options.budget.take(reply.bufferBytes)
     if (reply.pieces.some(({ partition }) => !partition.location!.isRecent)) {
       this.#readCold(operation, reply)

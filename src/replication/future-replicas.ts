@@ -15,6 +15,11 @@ export interface FutureReplicasOptions {
   readonly bytesPerSecondMax: () => number
   /** The copy took the place of the log. */
   readonly onPromoted: (partition: Partition, from: LogDirectory) => void
+  /**
+   * Tells the controller that a replica is (about to be) in a directory, and calls `done` when it knows: a directory
+   * that fails takes with it the replicas that the controller believes in it (KIP-858).
+   */
+  readonly announce: (partition: Partition, directory: LogDirectory, done: () => void) => void
 }
 
 /**
@@ -27,6 +32,8 @@ export interface FutureReplicasOptions {
 export class FutureReplicas {
   readonly #options: FutureReplicasOptions
   readonly #queue: Partition[] = []
+  /** Moves that the controller is asked about, and those that it knows of. */
+  readonly #announced = new WeakMap<Future, 'asked' | 'known'>()
   #isRunning = false
   #isClosed = false
   /** The limit counts bytes of the present second. */
@@ -67,6 +74,8 @@ export class FutureReplicas {
     const { future } = partition
     if (future === null) return
     partition.future = null
+    // The controller may believe that it has come to pass.
+    if (this.#announced.has(future)) this.#options.announce(partition, partition.directory, () => {})
     if (future.directory.offline === null) future.directory.deleteLog(future.log, this.#options.clock.wallTime())
   }
 
@@ -149,9 +158,8 @@ export class FutureReplicas {
         if (partition.future !== future || partition.isGone || partition.isOffline || this.#isClosed) return
         try {
           partition.log.writeGathered()
-          if (future.log.logEndOffset === partition.log.logEndOffset) return this.#promote(partition, future)
-          this.#queue.push(partition)
-          this.#run()
+          if (future.log.logEndOffset === partition.log.logEndOffset) this.#settle(partition, future)
+          else this.#again(partition)
         } catch (error) {
           if (!(error instanceof LogError)) throw error
           logger.error({ err: error, partition: partition.name }, 'a replica could not be moved')
@@ -159,6 +167,23 @@ export class FutureReplicas {
       },
       error => logger.error({ err: error, partition: partition.name }, 'a replica could not be moved'),
     )
+  }
+
+  /** It has all: the controller is told, and then, when it has all again, it is the log. */
+  #settle(partition: Partition, future: Future): void {
+    const state = this.#announced.get(future)
+    if (state === 'known') return this.#promote(partition, future)
+    if (state === 'asked') return
+    this.#announced.set(future, 'asked')
+    this.#options.announce(partition, future.directory, () => {
+      this.#announced.set(future, 'known')
+      if (partition.future === future && !this.#isClosed) this.#again(partition)
+    })
+  }
+
+  #again(partition: Partition): void {
+    this.#queue.push(partition)
+    this.#run()
   }
 
   #promote(partition: Partition, future: Future): void {

@@ -1,4 +1,7 @@
+import type { PartitionImage } from '../metadata/image.js'
 import type { Millis } from '../runtime/ports.js'
+import type { BrokerView } from './broker-view.js'
+import { type IsrProposal, IsrState } from './isr.js'
 
 /** What a leader knows of one of its followers. */
 export interface FollowerState {
@@ -10,18 +13,23 @@ export interface FollowerState {
   lastFetchAt: Millis
   /** When it last had all that the leader had. */
   caughtUpAt: Millis
-  /** The epoch of its registration, -1 where it did not say. */
-  brokerEpoch: number
+  /** The epoch of its registration: -1 where it did not say, null before it has fetched. */
+  brokerEpoch: number | null
 }
+
+/** The part of a partition's metadata that its leader acts on. */
+export type LedPartition = Pick<PartitionImage, 'replicas' | 'isr' | 'leaderEpoch' | 'partitionEpoch'>
 
 export interface LeaderOptions {
   readonly nodeId: number
-  readonly replicas: readonly number[]
-  readonly isr: readonly number[]
+  readonly image: LedPartition
   /** `min.insync.replicas`. */
   readonly minInsyncReplicas: number
   /** `replica.lag.time.max.ms`. */
   readonly lagMsMax: Millis
+  readonly brokers: BrokerView
+  /** Monotonic time. */
+  readonly now: Millis
 }
 
 /**
@@ -36,27 +44,44 @@ export interface LeaderOptions {
  * It does not move while fewer replicas are in sync than `min.insync.replicas` asks for (KIP-966), and never back.
  */
 export class LeaderState {
+  readonly isr: IsrState
   readonly #nodeId: number
   readonly #lagMsMax: Millis
+  readonly #brokers: BrokerView
   #replicas: readonly number[]
-  #isr: ReadonlySet<number>
   #minInsyncReplicas: number
   readonly #followers = new Map<number, FollowerState>()
 
   constructor(options: LeaderOptions) {
+    const { image, now } = options
     this.#nodeId = options.nodeId
     this.#lagMsMax = options.lagMsMax
-    this.#replicas = options.replicas
-    this.#isr = new Set(options.isr)
+    this.#brokers = options.brokers
+    this.#replicas = image.replicas
+    this.isr = new IsrState(image.isr, image.leaderEpoch, image.partitionEpoch)
     this.#minInsyncReplicas = options.minInsyncReplicas
-    this.#alignFollowers(-Infinity)
+    this.#alignFollowers(now)
   }
 
   /** The same leadership with other replicas in it. */
-  update(replicas: readonly number[], isr: readonly number[], now: Millis): void {
-    this.#replicas = replicas
-    this.#isr = new Set(isr)
+  update(image: LedPartition, now: Millis): void {
+    this.#replicas = image.replicas
+    this.isr.learn(image.isr, image.leaderEpoch, image.partitionEpoch)
     this.#alignFollowers(now)
+  }
+
+  /**
+   * Leads on in a new epoch: followers begin anew, but what they have is known. `leaderEnd`: the end of the leader's
+   * log.
+   */
+  renew(image: LedPartition, leaderEnd: number, now: Millis): void {
+    this.update(image, now)
+    for (const [id, state] of this.#followers) {
+      const isInSync = this.isr.has(id)
+      state.leaderEndAtFetch = isInSync ? leaderEnd : -1
+      state.lastFetchAt = isInSync ? now : -Infinity
+      state.caughtUpAt = isInSync ? now : -Infinity
+    }
   }
 
   set minInsyncReplicas(count: number) {
@@ -73,8 +98,8 @@ export class LeaderState {
         leaderEndAtFetch: -1,
         lastFetchAt: -Infinity,
         // Who is in sync was so a moment ago.
-        caughtUpAt: this.#isr.has(id) ? now : -Infinity,
-        brokerEpoch: -1,
+        caughtUpAt: this.isr.has(id) ? now : -Infinity,
+        brokerEpoch: null,
       })
     }
   }
@@ -84,12 +109,14 @@ export class LeaderState {
     return Math.min(this.#minInsyncReplicas, this.#replicas.length)
   }
 
-  get inSyncCount(): number {
-    return this.#isr.size
+  /** So few are in sync for sure that nothing more may be promised. */
+  get isUnderMinInsync(): boolean {
+    return this.isr.committed.length < this.effectiveMinInsyncReplicas
   }
 
-  get isUnderMinInsync(): boolean {
-    return this.#isr.size < this.effectiveMinInsyncReplicas
+  /** Even with those that may be in sync there are too few. */
+  get isSurelyUnderMinInsync(): boolean {
+    return this.isr.maximalSize < this.effectiveMinInsyncReplicas
   }
 
   /** No one else has a copy: what is in the leader's log is committed. */
@@ -99,6 +126,15 @@ export class LeaderState {
 
   follower(id: number): FollowerState | undefined {
     return this.#followers.get(id)
+  }
+
+  followers(): IterableIterator<[number, FollowerState]> {
+    return this.#followers.entries()
+  }
+
+  /** Whether a fetch comes from an earlier life of the broker: `brokerEpoch` is what the fetch says, -1 nothing. */
+  isFromThePast(id: number, brokerEpoch: number): boolean {
+    return brokerEpoch !== -1 && this.#brokers.liveEpochOf(id) > brokerEpoch
   }
 
   /** A follower fetches from `fetchOffset`, which is how far its log goes; `leaderEnd` is how far the leader's went. */
@@ -121,21 +157,68 @@ export class LeaderState {
     state.lastFetchAt = now
   }
 
+  /** A follower that had everything at its last fetch, at `fetchedAt`, had so until now. */
+  onIdleFollower(id: number, fetchedAt: Millis): void {
+    const state = this.#followers.get(id)
+    if (state === undefined || state.logEndOffset < state.leaderEndAtFetch) return
+    state.caughtUpAt = Math.max(state.caughtUpAt, fetchedAt)
+    state.lastFetchAt = Math.max(state.lastFetchAt, fetchedAt)
+  }
+
   /** The high watermark, which is `current` or higher. `leaderEnd`: the part of the leader's log that counts. */
   highWatermark(current: number, leaderEnd: number, now: Millis): number {
-    if (this.isUnderMinInsync) return current
+    if (leaderEnd <= current || this.isUnderMinInsync) return current
     let lowest = leaderEnd
     for (const [id, state] of this.#followers) {
-      const counts = this.#isr.has(id) || now - state.caughtUpAt <= this.#lagMsMax
-      if (counts && state.logEndOffset < lowest) lowest = state.logEndOffset
+      if (state.logEndOffset >= lowest) continue
+      if (this.isr.mayHave(id) || (this.#isCaughtUp(state, leaderEnd, now) && this.#isEligible(id, state))) {
+        lowest = state.logEndOffset
+      }
     }
     return Math.max(current, lowest)
+  }
+
+  /** It has everything, or had it a short while ago. */
+  #isCaughtUp(state: FollowerState, leaderEnd: number, now: Millis): boolean {
+    return state.logEndOffset === leaderEnd || now - state.caughtUpAt <= this.#lagMsMax
+  }
+
+  /** Whether the controller would take it into the in-sync replicas: alive, and in the life in which it fetched. */
+  #isEligible(id: number, { brokerEpoch }: FollowerState): boolean {
+    if (brokerEpoch === null || !this.#brokers.isActive(id)) return false
+    return brokerEpoch === -1 || brokerEpoch === this.#brokers.liveEpochOf(id)
+  }
+
+  /**
+   * Proposes to take a follower into the in-sync replicas if it has what is committed and what was there when this
+   * leader began (`epochStart`); null if it has not, if it is in, or while another change is under way.
+   */
+  expand(id: number, highWatermark: number, epochStart: number): IsrProposal | null {
+    const { isr } = this
+    if (isr.pending !== null || isr.has(id)) return null
+    const state = this.#followers.get(id)
+    if (state === undefined || state.logEndOffset < highWatermark || state.logEndOffset < epochStart) return null
+    if (!this.#isEligible(id, state)) return null
+    return isr.propose([...isr.committed, id])
+  }
+
+  /** Proposes to drop the members that lag; null if none does, or while another change is under way. */
+  shrink(leaderEnd: number, now: Millis): IsrProposal | null {
+    const { isr } = this
+    if (isr.pending !== null || isr.committed.length <= 1) return null
+    const kept = isr.committed.filter(id => {
+      const state = this.#followers.get(id)
+      return state === undefined ? id === this.#nodeId : this.#isCaughtUp(state, leaderEnd, now)
+    })
+    return kept.length === isr.committed.length ? null : isr.propose(kept)
   }
 
   /** The lowest log start offset among the replicas that are alive (DeleteRecords waits for it). */
   lowWatermark(leaderStart: number): number {
     let lowest = leaderStart
-    for (const state of this.#followers.values()) lowest = Math.min(lowest, state.logStartOffset)
+    for (const [id, state] of this.#followers) {
+      if (this.#brokers.liveEpochOf(id) !== -1) lowest = Math.min(lowest, state.logStartOffset)
+    }
     return lowest
   }
 }

@@ -1,10 +1,14 @@
 import type { AppendPolicy } from '#protocol/records/validate.js'
 import type { LogConfig } from '#storage/log-config.js'
+import type { ThrottledReplicas } from './replication-quota.js'
 
 /** The options of a topic that its partitions act on. */
 export interface PartitionConfig extends LogConfig {
   readonly minInsyncReplicas: number
   readonly maxDecompressedMessageBytes: number
+  /** `leader.replication.throttled.replicas` and `follower.…`; null or left out: none. */
+  readonly leaderThrottledReplicas?: ThrottledReplicas | null
+  readonly followerThrottledReplicas?: ThrottledReplicas | null
 }
 
 /** What a compressed batch as a whole may inflate to: it is inflated in one piece to be checked. */

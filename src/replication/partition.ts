@@ -11,6 +11,8 @@ import type { LogDirectory } from '#storage/log-directory.js'
 import type { AppendInfo, AppendOptions } from '#storage/log-types.js'
 import type { PartitionImage } from '../metadata/image.js'
 import type { Millis } from '../runtime/ports.js'
+import type { BrokerView } from './broker-view.js'
+import type { IsrAnswer, IsrOutcome, IsrProposal } from './isr.js'
 import { LeaderState } from './leader.js'
 import { type OffsetWaiter, OffsetWaiters } from './offset-waiters.js'
 import { appendPolicyOf, type PartitionConfig } from './partition-config.js'
@@ -22,6 +24,8 @@ export interface PartitionHost {
   readonly nodeId: number
   /** `replica.lag.time.max.ms`. */
   readonly replicaLagMsMax: Millis
+  /** The other brokers, as the metadata has them now. */
+  readonly brokers: BrokerView
   /** Monotonic time. */
   now(): Millis
   /** Records were gathered: call `write` at the end of the turn. */
@@ -94,6 +98,8 @@ export class Partition {
   #needsSyncEnd = 0
   #syncedEnd = 0
   #wantsSync = false
+  /** Grows when the log is cut: a sync that was begun before says nothing of what comes in its place. */
+  #cuts = 0
 
   readonly #commits = new OffsetWaiters()
   readonly #syncs = new OffsetWaiters()
@@ -136,34 +142,60 @@ export class Partition {
     }
   }
 
-  /** Takes its part as the metadata has it. */
+  /**
+   * Takes its part as the metadata has it; what is older than what is known here is passed over. Throws LogError if
+   * what was gathered cannot be written.
+   */
   apply(image: PartitionImage): void {
     if (image.partitionEpoch < this.partitionEpoch) return
     const newEpoch = image.leaderEpoch !== this.leaderEpoch
+    const leads = image.leader === this.#host.nodeId
+    // What was promised to producers in the old epoch goes into the log before the epoch ends.
+    if (newEpoch || !leads) this.log.writeGathered()
     this.leaderId = image.leader
     this.leaderEpoch = image.leaderEpoch
     this.partitionEpoch = image.partitionEpoch
     this.replicas = image.replicas
-    this.isr = image.isr
-    if (image.leader === this.#host.nodeId) this.#lead(image, newEpoch)
+    if (leads) this.#lead(image, newEpoch)
     else this.#follow(newEpoch)
+    this.isr = this.leader?.isr.committed ?? image.isr
+    if (leads) this.advanceHighWatermark()
+    if (this.#firstWaiting !== null) this.#host.markWaking(this)
   }
 
   #lead(image: PartitionImage, newEpoch: boolean): void {
+    const now = this.#host.now()
     if (this.leader !== null && !newEpoch) {
-      this.leader.update(image.replicas, image.isr, this.#host.now())
-    } else {
-      this.leaderEpochStartOffset = this.log.logEndOffset
-      this.#isEpochAssigned = false
-      this.leader = new LeaderState({
-        nodeId: this.#host.nodeId,
-        replicas: image.replicas,
-        isr: image.isr,
-        minInsyncReplicas: this.config.minInsyncReplicas,
-        lagMsMax: this.#host.replicaLagMsMax,
-      })
+      this.leader.update(image, now)
+      return
     }
-    this.advanceHighWatermark()
+    this.leaderEpochStartOffset = this.log.logEndOffset
+    this.#isEpochAssigned = false
+    if (this.leader !== null) {
+      this.leader.renew(image, this.log.logEndOffset, now)
+      return
+    }
+    this.leader = new LeaderState({
+      nodeId: this.#host.nodeId,
+      image,
+      minInsyncReplicas: this.config.minInsyncReplicas,
+      lagMsMax: this.#host.replicaLagMsMax,
+      brokers: this.#host.brokers,
+      now,
+    })
+  }
+
+  /** Takes the controller's answer to a proposal of this leader. */
+  settleIsr(proposal: IsrProposal, answer: IsrAnswer): IsrOutcome {
+    const { leader } = this
+    if (leader === null) return 'superseded'
+    const outcome = leader.isr.settle(proposal, answer)
+    if (outcome === 'committed') {
+      this.isr = leader.isr.committed
+      this.partitionEpoch = leader.isr.partitionEpoch
+    }
+    if (outcome === 'committed' || outcome === 'rolled back') this.advanceHighWatermark()
+    return outcome
   }
 
   /**
@@ -181,7 +213,45 @@ export class Partition {
   #follow(newEpoch: boolean): void {
     const led = this.leader !== null
     this.leader = null
+    // Nothing is promised any more to those who wait for a sync.
+    this.#needsSyncEnd = 0
     if (led || newEpoch) this.#lose(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
+  /** As a follower: takes over what the leader says of the partition, as far as this log goes. Throws LogError. */
+  followLeader(highWatermark: number, logStartOffset: number): void {
+    const { log } = this
+    if (logStartOffset > log.logStartOffset) log.advanceStart(Math.min(logStartOffset, log.logEndOffset))
+    this.#setHighWatermark(Math.min(Math.max(highWatermark, log.logStartOffset), log.logEndOffset))
+    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+  }
+
+  /** As a follower: cuts the log at `offset`, because the leader has something else from there on. Throws LogError. */
+  truncateTo(offset: number): void {
+    this.log.truncateTo(offset)
+    // A copy of what is gone is no copy.
+    const copy = this.future?.log
+    if (copy !== undefined && copy.logEndOffset > offset) copy.truncateTo(offset)
+    this.#afterCut()
+  }
+
+  /** As a follower: drops the log, which goes on at `offset`. Throws LogError. */
+  restartAt(offset: number): void {
+    this.log.truncateFullyAndStartAt(offset)
+    this.future?.log.truncateFullyAndStartAt(offset)
+    this.#afterCut()
+  }
+
+  #afterCut(): void {
+    const { logStartOffset, logEndOffset } = this.log
+    this.#cuts++
+    this.#syncedEnd = Math.min(this.#syncedEnd, logEndOffset)
+    const highWatermark = Math.min(Math.max(this.highWatermark, logStartOffset), logEndOffset)
+    if (highWatermark !== this.highWatermark) {
+      this.highWatermark = highWatermark
+      if (!this.isMoved) this.#host.markMoved(this)
+    }
+    if (this.#firstWaiting !== null) this.#host.markWaking(this)
   }
 
   /** A copy in another directory takes the place of the log; it has the same records. */
@@ -283,8 +353,10 @@ export class Partition {
   /** Calls of many appends, and of appends while a sync is on its way, come down to one sync: see PartitionLog.sync. */
   #sync(): void {
     const upTo = this.log.logEndOffset
+    const cuts = this.#cuts
     this.log.sync().then(
       () => {
+        if (cuts !== this.#cuts) return
         this.#syncedEnd = Math.max(this.#syncedEnd, upTo)
         this.#syncs.advance(this.#syncedEnd)
         this.advanceHighWatermark()
@@ -314,7 +386,11 @@ export class Partition {
   advanceHighWatermark(): void {
     const { leader } = this
     if (leader === null || this.isOffline) return
-    const moved = leader.highWatermark(this.highWatermark, this.#localEnd, this.#host.now())
+    this.#setHighWatermark(leader.highWatermark(this.highWatermark, this.#localEnd, this.#host.now()))
+  }
+
+  /** It never goes back. */
+  #setHighWatermark(moved: number): void {
     if (moved <= this.highWatermark) return
     this.highWatermark = moved
     if (!this.isMoved) this.#host.markMoved(this)
@@ -374,6 +450,11 @@ export class Partition {
     }
   }
 
+  /** Retention has moved the start of the log. */
+  onStartMoved(): void {
+    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+  }
+
   /** What consumers see of it. */
   get lastStableOffset(): number {
     return this.log.lastStableOffset(this.highWatermark)
@@ -396,12 +477,14 @@ export class Partition {
       throw apiError('OFFSET_OUT_OF_RANGE', `The offset ${to} for partition ${this.name} is not valid`)
     }
     this.log.advanceStart(to)
+    if (this.#firstWaiting !== null) this.#host.markWaking(this)
     return to
   }
 
-  /** The least log start offset of all replicas. */
+  /** The least log start offset of all replicas that are alive, a copy in another directory among them. */
   get lowWatermark(): number {
-    const { logStartOffset } = this.log
-    return this.leader?.lowWatermark(logStartOffset) ?? logStartOffset
+    const own = this.log.logStartOffset
+    const start = this.future === null ? own : Math.min(own, this.future.log.logStartOffset)
+    return this.leader?.lowWatermark(start) ?? start
   }
 }

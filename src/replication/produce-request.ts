@@ -40,7 +40,7 @@ export class ProduceRequestReader {
   #at = 0
   #end = 0
 
-  /** Reads the body in `buffer[start, end)`; throws ProtocolError if it is not one, or if bytes are left over. */
+  /** Reads the body in `buffer[start, end)`; throws ProtocolError if it is not one. Bytes behind it are passed over. */
   read(buffer: Buffer, start: number, end: number, version: number): void {
     this.#buffer = buffer
     this.#at = start
@@ -55,7 +55,6 @@ export class ProduceRequestReader {
     const topics = this.#count(flexible)
     for (let i = 0; i < topics; i++) this.#readTopic(version, flexible)
     if (flexible) this.#skipTaggedFields()
-    if (this.#at !== end) throw new ProtocolError(`${end - this.#at} bytes left over after the message`)
   }
 
   #readTransactionalId(flexible: boolean): void {

@@ -32,6 +32,11 @@ export function addChores(
     run: () => replicas.checkpointHighWatermarks(),
   })
   housekeeping.add({
+    name: 'the check of in-sync replicas',
+    intervalMs: () => config.replicaLagMsMax / 2,
+    run: () => replicas.checkInSync(),
+  })
+  housekeeping.add({
     name: 'the expiry of producers',
     intervalMs: () => config.producerExpirationCheckMs,
     run: () => expireProducers(replicas, config),
@@ -60,6 +65,7 @@ function* removeOldSegments(replicas: ReplicaManager, logger: Logger): Generator
   for (const partition of live(replicas)) {
     const removed = partition.log.deleteOldSegments(replicas.wallTime(), partition.highWatermark)
     if (removed.length > 0) {
+      replicas.onLogStartMoved(partition)
       const bytes = removed.reduce((sum, segment) => sum + segment.bytes, 0)
       const { logStartOffset } = partition.log
       logger.debug(

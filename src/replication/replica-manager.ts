@@ -10,7 +10,10 @@ import type { MemoryBudget } from '../runtime/memory-budget.js'
 import { ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger, Millis, Random } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
+import { type BrokerView, brokerViewOf } from './broker-view.js'
 import { Cleaning } from './cleaning.js'
+import type { ClusterLink } from './cluster-link.js'
+import { ClusterReplication } from './cluster-replication.js'
 import { DelayedDeletions } from './delayed-deletions.js'
 import type { FetchParameters } from './fetch-parameters.js'
 import type { FetchPartition } from './fetch-partition.js'
@@ -24,6 +27,7 @@ import type { PartitionConfig } from './partition-config.js'
 import type { LeaderHint } from './produce-reply.js'
 import { Producing, type TransactionVerifier } from './producing.js'
 import { addChores } from './replica-chores.js'
+import { guard, ReplicaPlacement } from './replica-placement.js'
 import type { ReplicationConfig } from './replication-config.js'
 import { apiError } from './replication-error.js'
 import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
@@ -43,8 +47,8 @@ export interface ReplicaManagerOptions {
   readonly configOf: (topic: string) => PartitionConfig
   /** Transactions; null while they have no engine. */
   readonly verifier?: TransactionVerifier | null
-  /** A replica has its log in another directory than the metadata says (AssignReplicasToDirs). */
-  readonly onDirectoryAssigned?: (topicId: string, partition: number, directoryId: string) => void
+  /** The way to the other brokers and to the controller; left out: there is nobody else. */
+  readonly cluster?: ClusterLink | null
   /** This broker began to lead a partition, in a new epoch perhaps, or stopped. Called when that is done. */
   readonly onLeadership?: (partition: Partition, isLeader: boolean) => void
 }
@@ -71,13 +75,17 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   readonly housekeeping: Housekeeping
   readonly #options: ReplicaManagerOptions
   #image: MetadataImage | null = null
+  readonly #brokers = brokerViewOf(() => this.#image)
   #waking: Partition[] = []
   /** Directories whose high watermarks are not all in the checkpoint. */
   readonly #moved: Partition[] = []
   readonly futures: FutureReplicas
   readonly #cleaning: Cleaning
   readonly #deletions: DelayedDeletions
-  readonly #replicaCounts = new Map<LogDirectory, number>()
+  readonly #placement: ReplicaPlacement
+  readonly #cluster: ClusterReplication | null
+  /** Replicas whose leader changed with the metadata that is being applied. */
+  readonly #turning = new Set<Partition>()
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options
@@ -110,6 +118,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       maxBytes: () => config.fetchMaxBytes,
       leaderHint,
       onFollowerFetch: (asked, parameters) => this.#onFollowerFetch(asked, parameters),
+      image: () => this.#image,
+      nodeId: options.nodeId,
+      config,
     })
     this.housekeeping = new Housekeeping(clock, logger)
     this.#cleaning = new Cleaning(this, options)
@@ -118,7 +129,14 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       logger,
       bytesPerSecondMax: () => config.moveBytesPerSecondMax,
       onPromoted: (partition, from) => this.#onPromoted(partition, from),
+      announce: (partition, directory, done) => {
+        if (this.#cluster === null) done()
+        else this.#cluster.reportDirectory(partition, directory, done)
+      },
     })
+    this.#placement = new ReplicaPlacement(options)
+    const { cluster = null } = options
+    this.#cluster = cluster === null ? null : new ClusterReplication({ ...options, cluster, image: () => this.#image })
     turn.add('write', () => this.appends.write())
     turn.add('wake', () => this.#wake())
   }
@@ -127,6 +145,15 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   startHousekeeping(): void {
     addChores(this.housekeeping, this, this.#options)
     this.#cleaning.start()
+  }
+
+  get brokers(): BrokerView {
+    return this.#brokers
+  }
+
+  /** What replicas do with other brokers; null where there are none. */
+  get cluster(): ClusterReplication | null {
+    return this.#cluster
   }
 
   get directories(): readonly LogDirectory[] {
@@ -179,27 +206,24 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   onMetadata(delta: MetadataDelta, image: MetadataImage): void {
     const isFirst = this.#image === null
     this.#image = image
-    if (isFirst) this.#setStraysAside(image)
+    if (isFirst) this.#placement.setStraysAside(image)
     for (const change of delta.topics.values()) if (change.after === null) this.#removeTopic(change)
     for (const change of delta.topics.values()) if (change.after !== null) this.#changeTopic(change)
     this.#changeConfigs(delta)
-    if (isFirst) for (const directory of this.#online()) this.#guard(() => directory.checkpoint())
+    this.#turnReplicas(delta, image)
+    if (isFirst) for (const directory of this.#placement.online()) guard(() => directory.checkpoint())
   }
 
-  /** Logs that the metadata knows nothing of, or gives to others: they are left on the disk under another name. */
-  #setStraysAside(image: MetadataImage): void {
-    for (const directory of this.#online()) {
-      for (const log of [...directory.logs()]) {
-        const topic = image.topics.byName(log.topic)
-        const partition = topic?.partitions[log.partition]
-        if (topic?.id === log.topicId && partition?.replicas.includes(this.nodeId) === true) continue
-        this.#options.logger.warn(
-          { folder: log.directoryPath },
-          'a partition that the metadata does not place here was set aside',
-        )
-        this.#guard(() => directory.markStray(log, this.wallTime()))
-      }
-    }
+  /** Lets those that follow fetch from where their leaders are now. */
+  #turnReplicas(delta: MetadataDelta, image: MetadataImage): void {
+    const turned = [...this.#turning]
+    this.#turning.clear()
+    this.#cluster?.following.update(turned, image)
+    for (const partition of turned) this.#deletions.onMoved(partition)
+    if (delta.brokers.size === 0) return
+    this.#cluster?.following.brokersChanged(image)
+    // A broker that is gone holds up nobody's deletion.
+    this.#deletions.onAllMoved()
   }
 
   #removeTopic(change: TopicChange): void {
@@ -212,11 +236,13 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   #removeReplica(partition: Partition): void {
     const led = partition.isLeader
     partition.goAway()
+    this.#cluster?.following.stop(partition)
+    this.#deletions.onMoved(partition)
     partition.topic.hosted[partition.index] = undefined
-    this.#count(partition.directory, -1)
+    this.#placement.count(partition.directory, -1)
     if (led) this.#options.onLeadership?.(partition, false)
     for (const { log, directory } of [partition, ...(partition.future === null ? [] : [partition.future])]) {
-      if (directory.offline === null) this.#guard(() => directory.deleteLog(log, this.wallTime()))
+      if (directory.offline === null) guard(() => directory.deleteLog(log, this.wallTime()))
     }
   }
 
@@ -243,7 +269,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     }
     const wasLeader = partition.isLeader
     const epoch = partition.leaderEpoch
-    partition.apply(image)
+    guard(() => partition.apply(image))
+    if (epoch !== partition.leaderEpoch || known === undefined) this.#turning.add(partition)
+    else this.#deletions.onMoved(partition)
     const changed = wasLeader !== partition.isLeader || (partition.isLeader && epoch !== partition.leaderEpoch)
     if (changed) this.#options.onLeadership?.(partition, partition.isLeader)
   }
@@ -252,7 +280,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   #createReplica(topic: HostedTopic, index: number, image: PartitionImage, config: PartitionConfig): Partition | null {
     const assigned = image.directories[image.replicas.indexOf(this.nodeId)] ?? DirectoryId.UNASSIGNED
     try {
-      const directory = this.#directoryFor(topic, index, assigned)
+      const place = { topic: topic.name, topicId: topic.id, index, assigned }
+      const directory = this.#placement.directoryFor(place)
       if (directory === null) return null
       const log = directory.create({
         topic: topic.name,
@@ -265,12 +294,10 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       const highWatermark = directory.checkpointedHighWatermarks.get(`${topic.name}-${index}`) ?? 0
       const partition = new Partition(this, topic, index, { log, directory, highWatermark }, config)
       topic.hosted[index] = partition
-      this.#count(directory, 1)
+      this.#placement.count(directory, 1)
       this.#resumeFuture(partition)
-      const directoryId = directory.metaProperties?.directoryId ?? null
-      if (directoryId !== null && directoryId !== assigned) {
-        this.#options.onDirectoryAssigned?.(topic.id, index, directoryId)
-      }
+      // The controller is told where the replica is, if it thinks otherwise.
+      if (directory.metaProperties?.directoryId !== assigned) this.#cluster?.reportDirectory(partition, directory)
       return partition
     } catch (error) {
       if (!(error instanceof LogError)) throw error
@@ -279,71 +306,34 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     }
   }
 
-  /** Where the log is; else where the metadata wants it; else the directory with the fewest. */
-  #directoryFor(topic: HostedTopic, index: number, assigned: string): LogDirectory | null {
-    const online = this.#online()
-    const holders = online.filter(directory => directory.get(topic.name, index) !== undefined)
-    if (holders.length > 0) return this.#onlyHolder(holders, topic, index, assigned)
-    const wanted = this.directories.find(({ metaProperties }) => metaProperties?.directoryId === assigned)
-    if (wanted !== undefined) return wanted.offline === null ? wanted : null
-    if (assigned === DirectoryId.LOST) return null
-    let best: LogDirectory | null = null
-    for (const directory of online) {
-      if (best === null || this.replicaCount(directory) < this.replicaCount(best)) best = directory
-    }
-    return best
-  }
-
-  /**
-   * A move between directories that was broken off at its end leaves two logs: the one that the metadata names is kept.
-   */
-  #onlyHolder(holders: readonly LogDirectory[], topic: HostedTopic, index: number, assigned: string): LogDirectory {
-    const kept = holders.find(({ metaProperties }) => metaProperties?.directoryId === assigned) ?? holders[0]!
-    for (const directory of holders) {
-      if (directory === kept) continue
-      const log = directory.get(topic.name, index)!
-      this.#options.logger.warn({ folder: log.directoryPath }, 'a second log of the same partition was set aside')
-      this.#guard(() => directory.markStray(log, this.wallTime()))
-    }
-    return kept
-  }
-
   /** Goes on with a copy in another directory that was begun before a restart. */
   #resumeFuture(partition: Partition): void {
-    for (const directory of this.#online()) {
+    for (const directory of this.#placement.online()) {
       const log = directory.getFuture(partition.topic.name, partition.index)
       if (log === undefined || partition.future !== null) continue
       if (directory === partition.directory || log.topicId !== partition.topic.id) {
-        this.#guard(() => directory.deleteLog(log, this.wallTime()))
+        guard(() => directory.deleteLog(log, this.wallTime()))
       } else this.futures.resume(partition, directory, log)
     }
   }
 
   /** A replica has moved to another directory. */
   #onPromoted(partition: Partition, from: LogDirectory): void {
-    this.#count(from, -1)
-    this.#count(partition.directory, 1)
-    const directoryId = partition.directory.metaProperties?.directoryId ?? null
-    if (directoryId !== null) this.#options.onDirectoryAssigned?.(partition.topic.id, partition.index, directoryId)
+    this.#placement.count(from, -1)
+    this.#placement.count(partition.directory, 1)
+    this.#cluster?.following.touch(partition)
     if (!partition.isMoved) this.markMoved(partition)
     this.#options.logger.info({ partition: partition.name, directory: partition.directory.path }, 'a replica has moved')
   }
 
   replicaCount(directory: LogDirectory): number {
-    return this.#replicaCounts.get(directory) ?? 0
-  }
-
-  #count(directory: LogDirectory, change: number): void {
-    this.#replicaCounts.set(directory, this.replicaCount(directory) + change)
-  }
-
-  #online(): LogDirectory[] {
-    return this.directories.filter(directory => directory.offline === null)
+    return this.#placement.countOf(directory)
   }
 
   #changeConfigs({ configs }: MetadataDelta): void {
     const brokers = configs.some(({ type }) => type === ResourceType.BROKER)
     if (brokers) {
+      this.#cluster?.following.optionsChanged(this.#image!)
       for (const topic of this.topics.all()) this.#updateConfig(topic)
       return
     }
@@ -365,6 +355,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       if (partition.directory !== directory) continue
       const led = partition.isLeader
       partition.goOffline()
+      this.#cluster?.following.stop(partition)
+      this.#deletions.onMoved(partition)
       if (led) this.#options.onLeadership?.(partition, false)
     }
   }
@@ -433,8 +425,27 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     const { fetchOffset, followerLogStartOffset: logStartOffset } = asked
     const fetch = { fetchOffset, logStartOffset, brokerEpoch: replicaEpoch }
     leader.onFollowerFetch(replicaId, fetch, partition.log.logEndOffset, this.now())
+    this.#cluster?.isrs.maybeExpand(partition, replicaId)
     partition.advanceHighWatermark()
     this.#deletions.onMoved(partition)
+  }
+
+  /** Looks for replicas that are not in sync any more. A generator, for there may be many partitions. */
+  *checkInSync(): Generator<void, void, void> {
+    const isrs = this.#cluster?.isrs
+    if (isrs === undefined) return
+    for (const partition of [...this.partitions()]) {
+      if (!partition.isLeader) continue
+      isrs.maybeShrink(partition)
+      yield
+    }
+  }
+
+  /** Retention has moved the start of a log. */
+  onLogStartMoved(partition: Partition): void {
+    partition.onStartMoved()
+    if (partition.isLeader) this.#deletions.onMoved(partition)
+    else this.#cluster?.following.touch(partition)
   }
 
   /**
@@ -448,17 +459,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     return this.#deletions.wait(partition, to, this.now() + timeoutMs)
   }
 
-  #guard(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      // The directory is offline then, and has said so.
-      if (!(error instanceof LogError)) throw error
-    }
-  }
-
   /** Does nothing more by itself: no chores, no copies, no compaction, no deadlines. */
   halt(): void {
+    this.#cluster?.close()
     this.housekeeping.close()
     this.#cleaning.close()
     this.futures.close()

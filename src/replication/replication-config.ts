@@ -8,6 +8,26 @@ export interface ReplicationConfig {
   readonly fetchSessionSlots: number
   /** `replica.lag.time.max.ms`. */
   readonly replicaLagMsMax: Millis
+  /** `num.replica.fetchers`: connections to each leader. */
+  readonly replicaFetchers: number
+  /** `replica.fetch.wait.max.ms`, `replica.fetch.min.bytes`. */
+  readonly replicaFetchWaitMsMax: Millis
+  readonly replicaFetchBytesMin: number
+  /** `replica.fetch.max.bytes` (of one partition), `replica.fetch.response.max.bytes`. */
+  readonly replicaFetchBytesMax: number
+  readonly replicaFetchResponseBytesMax: number
+  /** `replica.fetch.backoff.ms`. */
+  readonly replicaFetchBackoffMs: Millis
+  /** `replica.socket.timeout.ms`. */
+  readonly replicaSocketTimeoutMs: Millis
+  /** `replica.selector.class`; null: consumers read from leaders. */
+  readonly replicaSelectorClass: string | null
+  /** `leader.replication.throttled.rate`, `follower.…`, bytes per second; Infinity for no limit. */
+  readonly leaderBytesPerSecondMax: number
+  readonly followerBytesPerSecondMax: number
+  /** `replication.quota.window.num`, and `replication.quota.window.size.seconds` in ms. */
+  readonly quotaWindowCount: number
+  readonly quotaWindowMs: Millis
   /** `log.retention.check.interval.ms`. */
   readonly retentionCheckMs: Millis
   /** `log.flush.offset.checkpoint.interval.ms`, `log.flush.start.offset.checkpoint.interval.ms`: the lesser. */

@@ -1,0 +1,153 @@
+import { ErrorCode } from '#protocol/errors.js'
+import type {
+  AssignReplicasToDirsRequest,
+  AssignReplicasToDirsResponse,
+} from '#protocol/messages/assign-replicas-to-dirs.js'
+import type { Machine } from '../runtime/machine.js'
+import type { Millis } from '../runtime/ports.js'
+
+/** A replica of this broker is in a log directory, which the controller is to be told. */
+export interface DirectoryAssignment {
+  readonly topicId: string
+  readonly partition: number
+  readonly directoryId: string
+}
+
+export type AssignmentEvent =
+  | { readonly type: 'assign'; readonly assignment: DirectoryAssignment }
+  | { readonly type: 'answer'; readonly response: AssignReplicasToDirsResponse }
+  | { readonly type: 'failure' }
+  | { readonly type: 'tick' }
+
+export type AssignmentEffect =
+  | { readonly type: 'send'; readonly request: Omit<AssignReplicasToDirsRequest, 'brokerId' | 'brokerEpoch'> }
+  /** The controller knows it. */
+  | { readonly type: 'settled'; readonly assignment: DirectoryAssignment }
+  /** It is of no interest any more: the replica is elsewhere, or gone. */
+  | { readonly type: 'dropped'; readonly assignment: DirectoryAssignment }
+  | { readonly type: 'report'; readonly errorCode: number }
+
+/** Assignments in one request. */
+const BATCH_MAX = 2250
+const RETRY_MS_MIN: Millis = 100
+const RETRY_MS_MAX: Millis = 10_000
+
+/**
+ * Tells the controller in which directories replicas are (KIP-858): one request at a time, of a replica only where it
+ * is now, again and again until the controller has taken it.
+ */
+export class DirectoryAssignments implements Machine<AssignmentEvent, AssignmentEffect> {
+  readonly #waiting = new Map<string, DirectoryAssignment>()
+  #sent: readonly DirectoryAssignment[] | null = null
+  #retryAt: Millis = Infinity
+  #retryMs: Millis = RETRY_MS_MIN
+
+  get deadline(): Millis {
+    return this.#retryAt
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  step(event: AssignmentEvent, now: Millis): readonly AssignmentEffect[] {
+    const effects: AssignmentEffect[] = []
+    switch (event.type) {
+      case 'assign':
+        this.#assign(event.assignment, effects)
+        break
+      case 'answer':
+        this.#answer(event.response, effects, now)
+        break
+      case 'failure':
+        this.#sent = null
+        this.#later(now)
+        break
+      case 'tick':
+        if (now >= this.#retryAt) this.#retryAt = Infinity
+        break
+    }
+    if (this.#sent === null && this.#retryAt === Infinity && this.#waiting.size > 0) effects.push(this.#send())
+    return effects
+  }
+
+  #assign(assignment: DirectoryAssignment, effects: AssignmentEffect[]): void {
+    const key = keyOf(assignment.topicId, assignment.partition)
+    const before = this.#waiting.get(key)
+    if (before !== undefined) effects.push({ type: 'dropped', assignment: before })
+    // To the end of the line, behind what was sent.
+    this.#waiting.delete(key)
+    this.#waiting.set(key, assignment)
+  }
+
+  #later(now: Millis): void {
+    this.#retryAt = now + this.#retryMs
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX)
+  }
+
+  #answer(response: AssignReplicasToDirsResponse, effects: AssignmentEffect[], now: Millis): void {
+    const sent = this.#sent ?? []
+    this.#sent = null
+    if (response.errorCode !== ErrorCode.NONE) {
+      effects.push({ type: 'report', errorCode: response.errorCode })
+      this.#later(now)
+      return
+    }
+    const codes = new Map<string, number>()
+    for (const { id, topics } of response.directories) {
+      for (const { topicId, partitions } of topics) {
+        for (const { partitionIndex, errorCode } of partitions) {
+          codes.set(`${keyOf(topicId, partitionIndex)}:${id}`, errorCode)
+        }
+      }
+    }
+    let isComplete = true
+    for (const assignment of sent) {
+      const key = keyOf(assignment.topicId, assignment.partition)
+      const code = codes.get(`${key}:${assignment.directoryId}`)
+      if (code === undefined || !SETTLED.has(code)) isComplete = false
+      else {
+        // Meanwhile the replica may have gone elsewhere.
+        if (this.#waiting.get(key) !== assignment) continue
+        this.#waiting.delete(key)
+        effects.push({ type: code === ErrorCode.NONE ? 'settled' : 'dropped', assignment })
+      }
+    }
+    if (isComplete) this.#retryMs = RETRY_MS_MIN
+    else this.#later(now)
+  }
+
+  #send(): AssignmentEffect {
+    const sent = [...this.#waiting.values()].slice(0, BATCH_MAX)
+    const directories = new Map<string, Map<string, { partitionIndex: number }[]>>()
+    for (const { topicId, partition, directoryId } of sent) {
+      const topics = directories.get(directoryId) ?? new Map<string, { partitionIndex: number }[]>()
+      directories.set(directoryId, topics)
+      const partitions = topics.get(topicId) ?? []
+      topics.set(topicId, partitions)
+      partitions.push({ partitionIndex: partition })
+    }
+    this.#sent = sent
+    return {
+      type: 'send',
+      request: {
+        directories: [...directories].map(([id, topics]) => ({
+          id,
+          topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })),
+        })),
+      },
+    }
+  }
+}
+
+/** Answers after which there is nothing more to say: it is known, or there is no such replica any more. */
+const SETTLED: ReadonlySet<number> = new Set([
+  ErrorCode.NONE,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+])
+
+function keyOf(topicId: string, partition: number): string {
+  return `${topicId}:${partition}`
+}
