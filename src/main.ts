@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
+import type { ClusterOptions } from './cli/cluster.js'
 import type { FormatOptions } from './cli/format.js'
 import type { StartOptions } from './cli/start.js'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const LOG_FORMATS = ['json', 'text']
 const PORT_MAX = 65535
 
 /** The version in package.json, which lies two folders up both in the sources and in `dist`. */
@@ -54,10 +56,43 @@ program
   .option('--port <number>', 'listen for clients on this port of localhost (0: any free one)', portNumber)
   .option('--data <directory>', 'keep the data here (log.dirs)')
   .option('--ephemeral', 'keep the data in a temporary directory, removed at the end')
+  .option('--cluster-id <id>', 'the cluster that a new data directory is formatted for (22 characters of base64)')
   .addOption(logLevel())
+  .addOption(
+    new Option('--log-format <format>', 'how log lines are written (default: text on a terminal)').choices(LOG_FORMATS),
+  )
   .action(async (properties: string | undefined, options: StartOptions) => {
     const { start } = await import('./cli/start.js')
     process.exitCode = await start(properties, options)
+  })
+
+program
+  .command('cluster')
+  .description('start several nodes as processes of this machine, their logs side by side; Ctrl-C stops them all')
+  .argument('[properties...]', 'a file for each node; without any, three nodes: config/broker-{1,2,3}.properties')
+  .option('--override <key=value>', 'set one option of all nodes, over the files (repeatable)', override, {})
+  .addOption(logLevel())
+  .action(async (files: string[], options: ClusterOptions) => {
+    const { cluster } = await import('./cli/cluster.js')
+    process.exitCode = await cluster(files, options, new URL('../../config/', import.meta.url))
+  })
+
+program
+  .command('docker-start')
+  .description('start a node with the options of KAFKA_* variables, as the apache/kafka image does (docs/docker.md)')
+  .argument('[assignments...]', 'VARIABLE=value, over the environment')
+  .action(async (assignments: string[]) => {
+    const { dockerStart } = await import('./cli/docker-start.js')
+    process.exitCode = await dockerStart(assignments)
+  })
+
+program
+  .command('health')
+  .description('ask a node whether it serves clients; ends with status 0 if it does')
+  .argument('[address]', 'host:port; without it, the node that the KAFKA_* variables here describe')
+  .action(async (address: string | undefined) => {
+    const { health } = await import('./cli/health.js')
+    process.exitCode = await health(address)
   })
 
 program

@@ -59,23 +59,27 @@ export async function format(file: string | undefined, options: FormatOptions): 
 
 function quorumOf({ node }: BrokerConfig, options: FormatOptions): InitialQuorum {
   const { standalone = false, initialControllers } = options
-  const isDynamic = standalone || initialControllers !== undefined
+  const hasVoters = node.quorumVoters.length > 0
   if (standalone && initialControllers !== undefined) {
     throw new FormatError('allowed is one of --standalone, --initial-controllers and --no-initial-controllers')
   }
-  if (isDynamic && node.quorumVoters.length > 0) {
-    throw new FormatError('a dynamic quorum and controller.quorum.voters exclude each other: leave one of them out')
-  }
-  if (!isDynamic && node.quorumVoters.length === 0 && node.roles.controller) {
+  if (hasVoters && (standalone || typeof initialControllers === 'string')) {
     throw new FormatError(
-      'controller.quorum.voters is not set: allowed is to set it, or one of --standalone, --initial-controllers and ' +
-        '--no-initial-controllers',
+      'You cannot specify controller.quorum.voters and format the node with --initial-controllers or --standalone. ' +
+        'If you want to use dynamic quorum, please remove controller.quorum.voters and specify ' +
+        'controller.quorum.bootstrap.servers instead.',
     )
   }
-  if (initialControllers === false) return { kind: 'noInitialControllers' }
+  if (!hasVoters && node.roles.controller && !standalone && initialControllers === undefined) {
+    throw new FormatError(
+      'Because controller.quorum.voters is not set on this controller, you must specify one of the following: ' +
+        '--standalone, --initial-controllers, or --no-initial-controllers.',
+    )
+  }
+  if (initialControllers === false) return { kind: hasVoters ? 'static' : 'noInitialControllers' }
   if (initialControllers !== undefined) return { kind: 'initialControllers', voters: initialControllers }
   if (!standalone) return { kind: 'static' }
   const own = node.advertisedControllerListeners[0] ?? node.controllerListeners[0]
-  if (own === undefined) throw new FormatError('--standalone is for a node with the role controller')
+  if (own === undefined) throw new FormatError('You can only use --standalone on a controller.')
   return { kind: 'standalone', host: own.host ?? hostname(), port: own.port }
 }

@@ -48,8 +48,12 @@ export function loadConfig(file: string | undefined, choices: ConfigChoices): Lo
   if (choices.port !== undefined) sources.push(optionSource(portOptions(choices.port, known), '--port'))
   if (choices.data !== undefined) sources.push(optionSource(new Map([['log.dirs', choices.data]]), '--data'))
   sources.push(optionSource(new Map(Object.entries(choices.override)), '--override'))
+  return configOf(sources, file === undefined ? { ...singleNodeProfile, 'log.dirs': DATA_DIRECTORY_DEFAULT } : {})
+}
+
+/** Checks the options of these sources, the weakest first, over those of a profile. */
+export function configOf(sources: readonly ConfigSource[], profile: Readonly<Record<string, string>>): LoadedConfig {
   const { properties, origins } = mergeSources(sources)
-  const profile = file === undefined ? { ...singleNodeProfile, 'log.dirs': DATA_DIRECTORY_DEFAULT } : {}
   const result = brokerConfigFrom({ properties, origins, profile })
   return result.ok ? result : { ok: false, lines: result.lines }
 }

@@ -5,6 +5,10 @@ import type { Logger } from '../runtime/ports.js'
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevelName = (typeof LOG_LEVELS)[number]
 
+/** 'json': an object a line, for programs. 'text': lines for people. */
+export const LOG_FORMATS = ['json', 'text'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
 /** Logs, and the levels of their loggers as admin tools see them. */
 export interface Logging {
   readonly logger: Logger
@@ -15,11 +19,12 @@ export interface Logging {
 const LEVEL_NAMES: Readonly<Record<string, string>> = { silent: 'FATAL' }
 
 /**
- * Structured logs on standard output: one JSON object a line, or lines for people on a terminal. Written at once,
- * without a worker: a broker logs little, and the last line before an end is the one that matters.
+ * Structured logs on standard output: one JSON object a line, or lines for people, by default on a terminal. Written at
+ * once, without a worker: a broker logs little, and the last line before an end is the one that matters.
  */
-export async function createLogger(level: LogLevelName, pretty: boolean): Promise<Logging> {
-  const root = pretty ? await prettyLogger(level) : jsonLogger(level)
+export async function createLogger(level: LogLevelName, format?: LogFormat): Promise<Logging> {
+  const isText = (format ?? (process.stdout.isTTY === true ? 'text' : 'json')) === 'text'
+  const root = isText ? await prettyLogger(level) : jsonLogger(level)
   // A child has its own level: those that are handed out later follow the root only at birth.
   const children = new Set<pino.Logger>([root.pino])
   const wrap = (logger: pino.Logger): Logger => {

@@ -48,6 +48,8 @@ export interface AlterTarget {
   readonly current: ConfigMap
   /** The configuration of the broker that answers. */
   readonly broker: BrokerConfig
+  /** The options are those of another broker: how far they may go from what it has now is for that one to say. */
+  readonly isOfOtherBroker?: boolean
   /** Whether eligible leader replicas are on: then min.insync.replicas is the cluster's affair. */
   readonly eligibleLeaderReplicas: boolean
 }
@@ -274,7 +276,11 @@ function withoutStale(
 function checked(target: AlterTarget, config: ConfigMap, changes: readonly NamedValue[]): Altered {
   if (target.scope === 'broker') {
     const perBroker = target.resourceName !== ''
-    const problem = checkBrokerChange(withoutStale(target, config, changes, perBroker), perBroker, target.broker)
+    const problem = checkBrokerChange(
+      withoutStale(target, config, changes, perBroker),
+      perBroker,
+      target.isOfOtherBroker === true ? null : target.broker,
+    )
     if (problem !== null) return refused(invalidRequest(problem))
   }
   const problem = tooLongProblem(config) ?? minIsrProblem(target, changes)

@@ -12,9 +12,10 @@ import { invalidValue, isKnownClass, parseValue } from './values.js'
 /**
  * What is wrong with a set of dynamic broker options, in Kafka's words, or null. Goes with INVALID_REQUEST.
  *
- * `proposed` would be all dynamic options of this broker (`perBroker`), or of the whole cluster.
+ * `proposed` would be all dynamic options of this broker (`perBroker`), or of the whole cluster. Without `broker`, as for
+ * the options of another one, what would come out is not looked at.
  */
-export function checkBrokerChange(proposed: ConfigMap, perBroker: boolean, broker: BrokerConfig): string | null {
+export function checkBrokerChange(proposed: ConfigMap, perBroker: boolean, broker: BrokerConfig | null): string | null {
   return (
     namesProblem(readOnlyNames(proposed), 'Cannot update these configs dynamically') ??
     namesProblem(
@@ -28,7 +29,7 @@ export function checkBrokerChange(proposed: ConfigMap, perBroker: boolean, broke
           perBrokerNames(proposed),
           'Cannot update these configs at default cluster level, broker id must be specified',
         )) ??
-    outcomeProblem(proposed, perBroker, broker)
+    (broker === null ? null : outcomeProblem(proposed, perBroker, broker))
   )
 }
 

@@ -37,7 +37,7 @@ export const groupsOptions = {
   'offsets.load.buffer.size': int(5_242_880, 'Bytes read at a time when group state is loaded.', {
     rule: atLeast(1),
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'offsets.topic.replication.factor': short(3, 'Replicas of __consumer_offsets.', {
     rule: atLeast(1),

@@ -15,15 +15,15 @@ export const kraftOptions = {
   'initial.broker.registration.timeout.ms': int(
     60_000,
     'How long a starting broker tries to register before it gives up.',
-    { importance: 'MEDIUM', acts: false },
+    { importance: 'MEDIUM', acts: true },
   ),
   'broker.heartbeat.interval.ms': int(2000, 'Pause between two heartbeats to the controller.', {
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'broker.session.timeout.ms': int(9000, 'Silence after which the controller fences a broker.', {
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'controller.listener.names': list(
     REQUIRED,

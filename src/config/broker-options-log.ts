@@ -25,12 +25,12 @@ export const logOptions = {
   'log.cleaner.io.max.bytes.per.second': double(
     Number.MAX_VALUE,
     'Upper bound on what compaction reads and writes per second.',
-    { importance: 'MEDIUM', mode: 'cluster-wide', acts: false },
+    { importance: 'MEDIUM', mode: 'cluster-wide', acts: true },
   ),
   'log.cleaner.dedupe.buffer.size': long(134_217_728, 'Memory for the key maps of compaction, over all threads.', {
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.io.buffer.size': int(524_288, 'Memory for the buffers of compaction, over all threads.', {
     rule: atLeast(0),
@@ -41,40 +41,40 @@ export const logOptions = {
   'log.cleaner.io.buffer.load.factor': double(0.9, 'How full the key map of compaction may get.', {
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.backoff.ms': long(15_000, 'Pause when there is nothing to compact.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.min.cleanable.ratio': double(0.5, 'Share of a log that must be uncompacted before it is compacted.', {
     rule: between(0, 1),
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.enable': boolean(true, 'Whether logs are compacted at all; deprecated.', {
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.delete.retention.ms': long(86_400_000, 'How long tombstones are kept after compaction.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.min.compaction.lag.ms': long(0, 'Age below which a record is never compacted away.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'log.cleaner.max.compaction.lag.ms': long(
     Number.POSITIVE_INFINITY,
     'Age at which a record must become eligible for compaction.',
-    { rule: atLeast(1), importance: 'MEDIUM', mode: 'cluster-wide', acts: false },
+    { rule: atLeast(1), importance: 'MEDIUM', mode: 'cluster-wide', acts: true },
   ),
   'num.partitions': int(1, 'Partitions of a topic that was created without saying how many.', {
     rule: atLeast(1),
@@ -160,8 +160,7 @@ export const logOptions = {
     rule: listOf(['compact', 'delete'], true),
     importance: 'MEDIUM',
     mode: 'cluster-wide',
-    acts: 'partly',
-    note: 'delete acts, compact does not yet',
+    acts: true,
   }),
   'log.index.size.max.bytes': int(10_485_760, 'Largest offset index of a segment.', {
     rule: atLeast(4),

@@ -6,7 +6,7 @@ export const quotaOptions = {
   'replication.quota.window.num': int(11, 'Samples kept for replication quotas.', {
     rule: atLeast(1),
     importance: 'LOW',
-    acts: false,
+    acts: true,
   }),
   'alter.log.dirs.replication.quota.window.num': int(11, 'Samples kept for moves between directories.', {
     rule: atLeast(1),
@@ -26,7 +26,7 @@ export const quotaOptions = {
   'replication.quota.window.size.seconds': int(1, 'Length of one sample of replication quotas.', {
     rule: atLeast(1),
     importance: 'LOW',
-    acts: false,
+    acts: true,
   }),
   'alter.log.dirs.replication.quota.window.size.seconds': int(1, 'Length of one sample of moves between directories.', {
     rule: atLeast(1),

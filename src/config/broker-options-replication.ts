@@ -12,9 +12,9 @@ export const replicationOptions = {
   }),
   'replica.lag.time.max.ms': long(30_000, 'How long a follower may lag before it leaves the in-sync replicas.', {
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
-  'replica.socket.timeout.ms': int(30_000, "Time limit of a follower's fetch.", { importance: 'HIGH', acts: false }),
+  'replica.socket.timeout.ms': int(30_000, "Time limit of a follower's fetch.", { importance: 'HIGH', acts: true }),
   'replica.socket.receive.buffer.bytes': int(65_536, "Receive buffer of a follower's socket.", {
     importance: 'HIGH',
     acts: false,
@@ -22,31 +22,31 @@ export const replicationOptions = {
   'replica.fetch.max.bytes': int(1_048_576, 'Bytes that a follower fetches of one partition at a time.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'replica.fetch.wait.max.ms': int(500, "How long a leader may hold a follower's fetch.", {
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'replica.fetch.backoff.ms': int(1000, 'Pause of a follower after a failed fetch.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'replica.fetch.min.bytes': int(1, "Bytes for which a leader holds a follower's fetch.", {
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'replica.fetch.response.max.bytes': int(10_485_760, 'Bytes that a follower fetches at a time.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'num.replica.fetchers': int(1, 'Connections with which a follower fetches from one leader.', {
     rule: atLeast(1),
     importance: 'HIGH',
     mode: 'cluster-wide',
-    acts: false,
+    acts: true,
   }),
   'replica.high.watermark.checkpoint.interval.ms': long(
     5000,
@@ -69,23 +69,23 @@ export const replicationOptions = {
   ),
   'auto.leader.rebalance.enable': boolean(true, 'Gives leadership back to preferred replicas from time to time.', {
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'leader.imbalance.check.interval.seconds': long(300, 'Pause between two checks for misplaced leaders.', {
     rule: atLeast(1),
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'unclean.leader.election.interval.ms': long(300_000, 'Pause between two tries to elect leaders uncleanly.', {
     rule: atLeast(1),
     importance: 'MEDIUM',
     internal: true,
-    acts: false,
+    acts: true,
   }),
   'unclean.leader.election.enable': boolean(
     false,
     'Lets a replica outside the in-sync set lead when no other is left, at the price of records.',
-    { importance: 'HIGH', mode: 'cluster-wide', acts: false },
+    { importance: 'HIGH', mode: 'cluster-wide', acts: true },
   ),
   'security.inter.broker.protocol': string(
     'PLAINTEXT',
@@ -103,7 +103,7 @@ export const replicationOptions = {
   }),
   'replica.selector.class': string(null, 'Class that picks the replica from which a consumer reads.', {
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'follower.fetch.last.tiered.offset.enable': boolean(
     false,

@@ -15,7 +15,7 @@ export const serverOptions = {
   'max.decompressed.message.bytes': int(
     2_147_483_639,
     'Largest single record, in bytes, that decompression may yield.',
-    { rule: between(1, 2_147_483_639), importance: 'MEDIUM', mode: 'cluster-wide', acts: false },
+    { rule: between(1, 2_147_483_639), importance: 'MEDIUM', mode: 'cluster-wide', acts: true },
   ),
   'num.io.threads': int(8, 'Threads that process requests.', {
     rule: atLeast(1),
@@ -35,11 +35,11 @@ export const serverOptions = {
   }),
   'request.timeout.ms': int(30_000, 'Longest wait for the answer of another node.', {
     importance: 'HIGH',
-    acts: false,
+    acts: true,
   }),
   'socket.connection.setup.timeout.ms': long(10_000, 'First time limit for opening a connection to another node.', {
     importance: 'MEDIUM',
-    acts: false,
+    acts: true,
   }),
   'socket.connection.setup.timeout.max.ms': long(
     30_000,
@@ -112,7 +112,7 @@ export const serverOptions = {
   'unstable.api.versions.enable': boolean(false, 'Offers API versions that are still in development.', {
     importance: 'HIGH',
     internal: true,
-    acts: false,
+    acts: true,
   }),
   'unstable.feature.versions.enable': boolean(false, 'Offers feature levels that are still in development.', {
     importance: 'HIGH',

@@ -42,3 +42,17 @@ export const embeddedProfile: Readonly<Record<string, string>> = {
   'group.initial.rebalance.delay.ms': '0',
   'metadata.max.idle.interval.ms': '0',
 }
+
+/** One of several nodes inside a test. `replicas`: of internal topics. */
+export function clusterProfile(replicas: number): Readonly<Record<string, string>> {
+  const { 'controller.quorum.voters': _, ...profile } = embeddedProfile
+  const minInsyncReplicas = String(Math.max(1, replicas - 1))
+  return {
+    ...profile,
+    'offsets.topic.replication.factor': String(replicas),
+    'share.coordinator.state.topic.replication.factor': String(replicas),
+    'share.coordinator.state.topic.min.isr': minInsyncReplicas,
+    'transaction.state.log.replication.factor': String(replicas),
+    'transaction.state.log.min.isr': minInsyncReplicas,
+  }
+}

@@ -62,7 +62,7 @@ export const topicOptions = {
       rule: between(1, 2_147_483_639),
       importance: 'MEDIUM',
       synonyms: ['max.decompressed.message.bytes'],
-      acts: false,
+      acts: true,
     },
   ),
   'index.interval.bytes': int(4096, 'Bytes of records between two entries of the offset index.', {
@@ -75,18 +75,18 @@ export const topicOptions = {
     rule: atLeast(0),
     importance: 'MEDIUM',
     synonyms: ['log.cleaner.delete.retention.ms'],
-    acts: false,
+    acts: true,
   }),
   'min.compaction.lag.ms': long(0, 'Age below which a record is never compacted away.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
     synonyms: ['log.cleaner.min.compaction.lag.ms'],
-    acts: false,
+    acts: true,
   }),
   'max.compaction.lag.ms': long(
     Number.POSITIVE_INFINITY,
     'Age at which a record must become eligible for compaction.',
-    { rule: atLeast(1), importance: 'MEDIUM', synonyms: ['log.cleaner.max.compaction.lag.ms'], acts: false },
+    { rule: atLeast(1), importance: 'MEDIUM', synonyms: ['log.cleaner.max.compaction.lag.ms'], acts: true },
   ),
   'file.delete.delay.ms': long(60_000, 'Wait before deleted files vanish.', {
     rule: atLeast(0),
@@ -98,19 +98,18 @@ export const topicOptions = {
     rule: between(0, 1),
     importance: 'MEDIUM',
     synonyms: ['log.cleaner.min.cleanable.ratio'],
-    acts: false,
+    acts: true,
   }),
   'cleanup.policy': list('delete', 'What happens to old records: delete, compact, both, or nothing when empty.', {
     rule: listOf(['compact', 'delete'], true),
     importance: 'MEDIUM',
     synonyms: ['log.cleanup.policy'],
-    acts: 'partly',
-    note: 'delete acts, compact does not yet',
+    acts: true,
   }),
   'unclean.leader.election.enable': boolean(
     false,
     'Lets a replica outside the in-sync set lead when no other is left, at the price of records.',
-    { importance: 'MEDIUM', synonyms: ['unclean.leader.election.enable'], acts: false },
+    { importance: 'MEDIUM', synonyms: ['unclean.leader.election.enable'], acts: true },
   ),
   'min.insync.replicas': int(1, 'In-sync replicas that a write with acks=all needs.', {
     rule: atLeast(1),
@@ -171,12 +170,12 @@ export const topicOptions = {
   'leader.replication.throttled.replicas': list(
     '',
     "Replicas whose reading is held to the leader's rate, as partition:broker, or * for all.",
-    { rule: { rule: 'throttled-replicas' }, importance: 'MEDIUM', acts: false },
+    { rule: { rule: 'throttled-replicas' }, importance: 'MEDIUM', acts: true },
   ),
   'follower.replication.throttled.replicas': list(
     '',
     "Replicas whose fetching is held to the follower's rate, as partition:broker, or * for all.",
-    { rule: { rule: 'throttled-replicas' }, importance: 'MEDIUM', acts: false },
+    { rule: { rule: 'throttled-replicas' }, importance: 'MEDIUM', acts: true },
   ),
   'remote.storage.enable': boolean(false, 'Turns tiered storage on for this topic.', {
     importance: 'MEDIUM',

@@ -71,16 +71,10 @@ function isServedPart(name: string, text: string): boolean {
     case 'listener.security.protocol.map':
     case 'listeners':
       return true
-    case 'log.cleanup.policy':
-    case 'cleanup.policy':
-      return text === 'delete' || text === ''
     case 'group.coordinator.rebalance.protocols':
       return text === 'classic'
     case 'security.inter.broker.protocol':
       return text === 'PLAINTEXT'
-    case 'controller.quorum.voters':
-    case 'controller.quorum.bootstrap.servers':
-      return !text.includes(',')
     default:
       return false
   }

@@ -12,6 +12,6 @@ import { handler } from './handler.js'
  */
 export const alterConfigs = handler(
   AlterConfigs,
-  ({ controller }: { readonly controller: ControllerRequests }, { resources, validateOnly }) =>
-    controller.run(legacyAlterConfigs(resources, validateOnly), { untilPublished: true }),
+  ({ controller }: { readonly controller: ControllerRequests }, { resources, validateOnly }, { listenerKind }) =>
+    controller.run(legacyAlterConfigs(resources, validateOnly, listenerKind), { untilPublished: true }),
 )

@@ -1,5 +1,6 @@
 /** What is served on the listeners for clients, one line an API. */
 import type { ServicesOf } from '../server/api-table.js'
+import { addRaftVoter } from './add-raft-voter.js'
 import { alterConfigs } from './alter-configs.js'
 import { alterPartitionReassignments } from './alter-partition-reassignments.js'
 import { alterReplicaLogDirs } from './alter-replica-log-dirs.js'
@@ -19,8 +20,9 @@ import { describeTopicPartitions } from './describe-topic-partitions.js'
 import { electLeaders } from './elect-leaders.js'
 import { fetch } from './fetch.js'
 import { findCoordinator } from './find-coordinator.js'
+import { forwarded } from './forwarded.js'
 import { heartbeat } from './heartbeat.js'
-import { incrementalAlterConfigs } from './incremental-alter-configs.js'
+import { incrementalAlterConfigs, splitConfigs } from './incremental-alter-configs.js'
 import { initProducerId } from './init-producer-id.js'
 import { joinGroup } from './join-group.js'
 import { leaveGroup } from './leave-group.js'
@@ -34,7 +36,10 @@ import { offsetDelete } from './offset-delete.js'
 import { offsetFetch } from './offset-fetch.js'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.js'
 import { produce } from './produce.js'
+import { removeRaftVoter } from './remove-raft-voter.js'
 import { syncGroup } from './sync-group.js'
+import { unregisterBroker } from './unregister-broker.js'
+import { unregisterController } from './unregister-controller.js'
 import { updateFeatures } from './update-features.js'
 
 export const brokerHandlers = [
@@ -52,28 +57,32 @@ export const brokerHandlers = [
   describeGroups,
   listGroups,
   apiVersions,
-  createTopics,
-  deleteTopics,
+  forwarded(createTopics),
+  forwarded(deleteTopics),
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,
-  alterConfigs,
+  forwarded(alterConfigs),
   alterReplicaLogDirs,
   describeLogDirs,
-  createPartitions,
+  forwarded(createPartitions),
   deleteGroups,
-  electLeaders,
-  incrementalAlterConfigs,
-  alterPartitionReassignments,
-  listPartitionReassignments,
+  forwarded(electLeaders),
+  forwarded(incrementalAlterConfigs, splitConfigs),
+  forwarded(alterPartitionReassignments),
+  forwarded(listPartitionReassignments),
   offsetDelete,
-  describeQuorum,
-  updateFeatures,
+  forwarded(describeQuorum),
+  forwarded(updateFeatures),
   describeCluster,
+  forwarded(unregisterBroker),
   describeProducers,
   listConfigResources,
   describeTopicPartitions,
+  forwarded(addRaftVoter),
+  forwarded(removeRaftVoter),
+  forwarded(unregisterController),
 ] as const
 
 /** What all of them need. */

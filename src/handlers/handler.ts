@@ -1,5 +1,8 @@
 import type { Api, Fields, RequestOf, ResponseOf } from '#protocol/schema.js'
 
+/** The connection id of requests that a node sends to itself. */
+export const OWN_PROCESS = -1
+
 /** What a handler may know of the request beyond its body. */
 export interface RequestContext {
   /** The wire version: for the few handlers whose behaviour differs by it. */
@@ -12,7 +15,7 @@ export interface RequestContext {
   readonly listenerKind: 'broker' | 'controller'
   /** The peer's address without a port: '127.0.0.1', '::1'. */
   readonly clientAddress: string
-  /** A number that no other connection of this process has had. */
+  /** A number that no other connection of this process has had; OWN_PROCESS for a request of this very process. */
   readonly connectionId: number
   /**
    * `forget` is called once when the connection is gone, so that what waits for it can be dropped; returns a function

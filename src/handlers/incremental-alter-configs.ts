@@ -1,5 +1,9 @@
 import { ErrorCode } from '#protocol/errors.js'
-import { IncrementalAlterConfigs } from '#protocol/messages/incremental-alter-configs.js'
+import {
+  IncrementalAlterConfigs,
+  type IncrementalAlterConfigsRequest,
+  type IncrementalAlterConfigsResponse,
+} from '#protocol/messages/incremental-alter-configs.js'
 import { DUPLICATE_RESOURCE } from '../config/alter.js'
 import {
   type AlterResponse,
@@ -9,6 +13,7 @@ import { NO_ERROR } from '../controller/command.js'
 import type { ControllerRequests } from '../controller/controller-driver.js'
 import { ResourceType } from '../metadata/image.js'
 import { applyLoggerOperations, type BrokerLoggers, loggerProblem } from './broker-loggers.js'
+import type { SplitRequest } from './forwarded.js'
 import { handler } from './handler.js'
 
 export interface IncrementalAlterConfigsServices {
@@ -27,13 +32,13 @@ export interface IncrementalAlterConfigsServices {
  */
 export const incrementalAlterConfigs = handler(
   IncrementalAlterConfigs,
-  async ({ brokerId, controller, loggers }: IncrementalAlterConfigsServices, request) => {
+  async ({ brokerId, controller, loggers }: IncrementalAlterConfigsServices, request, { listenerKind }) => {
     const { resources, validateOnly } = request
     const isLogger = (resourceType: number): boolean => resourceType === ResourceType.BROKER_LOGGER
     const forController = resources.filter(resource => !isLogger(resource.resourceType))
     const answers = new Map<unknown, AlterResponse>()
     if (forController.length > 0) {
-      const command = incrementalAlterConfigsCommand(forController, validateOnly)
+      const command = incrementalAlterConfigsCommand(forController, validateOnly, listenerKind)
       const { responses } = await controller.run(command, { untilPublished: true })
       for (const [i, resource] of forController.entries()) answers.set(resource, responses[i]!)
     }
@@ -51,3 +56,24 @@ export const incrementalAlterConfigs = handler(
     return { throttleTimeMs: 0, responses: resources.map(resource => answers.get(resource)!) }
   },
 )
+
+/** Loggers are those of the node that was asked; everything else is the controller's. */
+export function splitConfigs(request: IncrementalAlterConfigsRequest): SplitRequest {
+  const { resources } = request
+  const isLogger = ({ resourceType }: { readonly resourceType: number }): boolean =>
+    resourceType === ResourceType.BROKER_LOGGER
+  const part = (wanted: boolean): IncrementalAlterConfigsRequest | null => {
+    const some = resources.filter(resource => isLogger(resource) === wanted)
+    return some.length === 0 && !(resources.length === 0 && !wanted) ? null : { ...request, resources: some }
+  }
+  return {
+    forController: part(false),
+    forThisNode: part(true),
+    merge: (fromController, fromThisNode) => {
+      const remote = [...((fromController as IncrementalAlterConfigsResponse | null)?.responses ?? [])]
+      const local = [...((fromThisNode as IncrementalAlterConfigsResponse | null)?.responses ?? [])]
+      const responses = resources.map(resource => (isLogger(resource) ? local.shift() : remote.shift())!)
+      return { throttleTimeMs: 0, responses }
+    },
+  }
+}

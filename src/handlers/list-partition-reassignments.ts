@@ -1,14 +1,17 @@
 import { ListPartitionReassignments } from '#protocol/messages/list-partition-reassignments.js'
+import type { ControllerRequests } from '../controller/controller-driver.js'
 import { listPartitionReassignments as listCommand } from '../controller/reassignment.js'
-import type { PublishedMetadata } from '../metadata/delta.js'
 import { handler } from './handler.js'
 
 /**
  * ListPartitionReassignments 0.
- * Behaviour: the moves of partitions that are under way, of the partitions asked for or of all; what is not there is
- *            left out. Answered from this node's image.
+ * Behaviour: answered by the controller: the moves of partitions that are under way, of the partitions asked for or of
+ *            all; what is not there is left out.
  */
 export const listPartitionReassignments = handler(
   ListPartitionReassignments,
-  ({ metadata }: { readonly metadata: PublishedMetadata }, request) => listCommand(metadata.image, request),
+  ({ controller }: { readonly controller: ControllerRequests }, request) =>
+    controller.run(({ image }) => ({ records: [], response: listCommand(image, request) }), {
+      timeoutMs: request.timeoutMs,
+    }),
 )

@@ -20,6 +20,8 @@ export interface ServerLimits extends ConnectionLimits {
   readonly connectionsPerIpOverrides: ReadonlyMap<string, number>
   /** `connections.max.idle.ms`; Infinity for never. */
   readonly idleMs: Millis
+  /** Connections of this kind wait, unread, until it says something else: the node is not ready for them. */
+  readonly closedTo?: ListenerKind | null
 }
 
 export interface ServerOptions {
@@ -60,6 +62,12 @@ export interface ConnectionCounters {
   closedBad: number
 }
 
+/** Accepted, and not let in yet. */
+interface WaitingConnection {
+  readonly transport: Connection
+  readonly options: ListenerOptions
+}
+
 /** Accepted connections that may wait for a place under `max.connections`. */
 const WAITING_MAX = 1000
 /** How often idle connections are looked for, at most and at least, ms. */
@@ -95,10 +103,10 @@ export class Server implements ConnectionHost {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #refusals: RateLimitedLog
-  readonly #listeners: Listener[] = []
+  #listeners: { readonly kind: ListenerKind; readonly listener: Listener }[] = []
   readonly #connections = new Set<ServerConnection>()
   readonly #perAddress = new Map<string, number>()
-  #waiting: { readonly transport: Connection; readonly options: ListenerOptions }[] = []
+  #waiting: WaitingConnection[] = []
   #nextId = 1
   #closing = false
   #sweepTimer: Timer | null = null
@@ -136,7 +144,7 @@ export class Server implements ConnectionHost {
   async listen(options: ListenerOptions): Promise<number> {
     const { host, port, backlog } = options
     const listener = await this.#network.listen({ host, port, backlog }, transport => this.#accept(transport, options))
-    this.#listeners.push(listener)
+    this.#listeners.push({ kind: options.kind, listener })
     return listener.port
   }
 
@@ -145,12 +153,23 @@ export class Server implements ConnectionHost {
     return this.#connections.values()
   }
 
+  /** Stops listening on the listeners of a kind and closes their connections; the others go on. */
+  async closeListeners(kind: ListenerKind): Promise<void> {
+    const isMeant = (one: { readonly kind: ListenerKind }): boolean => one.kind === kind
+    const listeners = this.#listeners.filter(isMeant)
+    this.#listeners = this.#listeners.filter(one => !isMeant(one))
+    await Promise.all(listeners.map(({ listener }) => listener.close()))
+    for (const { transport } of this.#waiting.filter(({ options }) => isMeant(options))) transport.destroy()
+    this.#waiting = this.#waiting.filter(({ options }) => !isMeant(options))
+    for (const connection of [...this.#connections]) if (connection.listenerKind === kind) connection.close()
+  }
+
   /** Stops listening and closes every connection. */
   async close(): Promise<void> {
     this.#closing = true
     this.#sweepTimer?.cancel()
     const listeners = this.#listeners.splice(0)
-    await Promise.all(listeners.map(listener => listener.close()))
+    await Promise.all(listeners.map(({ listener }) => listener.close()))
     for (const { transport } of this.#waiting) transport.destroy()
     this.#waiting = []
     for (const connection of [...this.#connections]) connection.close()
@@ -172,7 +191,7 @@ export class Server implements ConnectionHost {
       transport.destroy()
       return
     }
-    if (this.#connections.size >= limits.connectionsMax) {
+    if (this.#connections.size >= limits.connectionsMax || limits.closedTo === options.kind) {
       if (this.#waiting.length < WAITING_MAX) {
         this.#waiting.push({ transport, options })
       } else {
@@ -195,10 +214,15 @@ export class Server implements ConnectionHost {
   }
 
   #admitWaiting(): void {
-    while (this.#waiting.length > 0 && this.#connections.size < this.#limits.connectionsMax && !this.#closing) {
-      const { transport, options } = this.#waiting.shift()!
-      this.#admit(transport, options)
+    if (this.#waiting.length === 0) return
+    const { connectionsMax, closedTo } = this.#limits
+    const left: WaitingConnection[] = []
+    for (const one of this.#waiting.splice(0)) {
+      const mayEnter = this.#connections.size < connectionsMax && one.options.kind !== closedTo && !this.#closing
+      if (mayEnter) this.#admit(one.transport, one.options)
+      else left.push(one)
     }
+    this.#waiting.unshift(...left)
   }
 
   markReplying(connection: ServerConnection): void {

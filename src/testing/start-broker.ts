@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadCompressionsWhenNeeded } from '#protocol/records/compression.js'
 import { nodeDisk } from '#storage/node-disk.js'
 import { createBroker } from '../broker.js'
 import { embeddedProfile } from '../config/profiles.js'
@@ -10,6 +11,7 @@ import { memoryShares } from '../runtime/node/memory.js'
 import { createNodeNetwork } from '../runtime/node/network.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
+import { silentLogger } from './silent-logger.js'
 
 export interface StartBrokerOptions {
   /** The port of 127.0.0.1 that clients connect to; 0, the default, for any free one. */
@@ -34,17 +36,6 @@ export interface EmbeddedBroker extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const ignore = (): void => {}
-const silentLogger: Logger = {
-  trace: ignore,
-  debug: ignore,
-  info: ignore,
-  warn: ignore,
-  error: ignore,
-  fatal: ignore,
-  child: () => silentLogger,
-}
-
 /**
  * Starts a broker on the loopback interface and resolves when it answers clients. It leaves no handle, timer, file or
  * signal handler behind once it is closed.
@@ -67,6 +58,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Emb
     if (!loaded.ok) throw new Error(loaded.lines.join('\n'))
     const logger = options.logger ?? silentLogger
     for (const warning of loaded.warnings) logger.warn({}, warning)
+    loadCompressionsWhenNeeded(path => readFileSync(path))
     const broker = createBroker(loaded.config, {
       clock: createNodeClock(),
       random: createNodeRandom(),

@@ -10,6 +10,7 @@ import { listOffsets } from '#src/handlers/list-offsets.js'
 import { offsetForLeaderEpoch } from '#src/handlers/offset-for-leader-epoch.js'
 import { produce } from '#src/handlers/produce.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
+import type { ClusterLink } from '#src/replication/cluster-link.js'
 import type { PartitionConfig } from '#src/replication/partition-config.js'
 import { ReplicaManager } from '#src/replication/replica-manager.js'
 import type { ReplicationConfig } from '#src/replication/replication-config.js'
@@ -26,6 +27,12 @@ import { type LogDirectory, openLogDirectory } from '#storage/log-directory.js'
 
 /** A broker of server and replicas alone, whose metadata the test says. */
 export interface ReplicaBrokerOptions {
+  /** 1 unless given. */
+  readonly nodeId?: number
+  /** The way to other brokers. */
+  readonly cluster?: ClusterLink
+  /** Options of topics, beside those of `configs`. */
+  readonly topicConfig?: (topic: string) => Partial<PartitionConfig>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -54,6 +61,18 @@ export const TEST_LIMITS: ServerLimits = {
 const TEST_CONFIG: ReplicationConfig = {
   fetchMaxBytes: 57_671_680,
   fetchSessionSlots: 1000,
+  replicaFetchers: 1,
+  replicaFetchWaitMsMax: 500,
+  replicaFetchBytesMin: 1,
+  replicaFetchBytesMax: 1_048_576,
+  replicaFetchResponseBytesMax: 10_485_760,
+  replicaFetchBackoffMs: 1000,
+  replicaSocketTimeoutMs: 30_000,
+  replicaSelectorClass: null,
+  leaderBytesPerSecondMax: Infinity,
+  followerBytesPerSecondMax: Infinity,
+  quotaWindowCount: 11,
+  quotaWindowMs: 1000,
   replicaLagMsMax: 30_000,
   retentionCheckMs: 300_000,
   checkpointMs: 60_000,
@@ -96,8 +115,10 @@ export class ReplicaBroker {
     const pool = new BufferPool()
     this.budget = new MemoryBudget(options.memoryBytesMax ?? 512 * 1048576)
     this.directories = options.logDirs.map((path, i) => this.#open(disk, path, i))
+    const { nodeId = NODE_ID } = options
     this.replicas = new ReplicaManager({
-      nodeId: NODE_ID,
+      nodeId,
+      cluster: options.cluster ?? null,
       directories: this.directories,
       clock,
       logger,
@@ -130,7 +151,7 @@ export class ReplicaBroker {
       ],
       finalizedFeatures: () => ({ epoch: this.metadata.offset, levels: new Map([['metadata.version', 29]]) }),
       clusterId: 'MkU3OEVBNTcwNTJENDM2Qk',
-      nodeId: NODE_ID,
+      nodeId,
     }
     this.dispatcher = new Dispatcher<unknown>({
       broker: table as unknown as readonly AnyHandler<unknown>[],
@@ -161,8 +182,10 @@ export class ReplicaBroker {
       onFailure: (failed, error) => this.replicas.onDirectoryFailure(failed, error),
     })
     if (directory.metaProperties === null) {
-      const directoryId = Buffer.from(`directory-${String(i).padStart(6, '0')}`).toString('base64url')
-      directory.writeMetaProperties({ version: 1, clusterId: 'MkU3OEVBNTcwNTJENDM2Qk', nodeId: NODE_ID, directoryId })
+      const { nodeId = NODE_ID } = this.#options
+      const number = (nodeId - 1) * 1000 + i
+      const directoryId = Buffer.from(`directory-${String(number).padStart(6, '0')}`).toString('base64url')
+      directory.writeMetaProperties({ version: 1, clusterId: 'MkU3OEVBNTcwNTJENDM2Qk', nodeId, directoryId })
     }
     const nowMs = this.#options.clock.wallTime()
     for (const _ of directory.load(topic => this.#configOf(topic), nowMs));
@@ -170,22 +193,43 @@ export class ReplicaBroker {
   }
 
   #configOf(topic: string): PartitionConfig {
-    return { ...DEFAULT_PARTITION_CONFIG, ...this.configs?.get(topic) }
+    return { ...DEFAULT_PARTITION_CONFIG, ...this.#options.topicConfig?.(topic), ...this.configs?.get(topic) }
+  }
+
+  /** Opens the listener alone, for one whose metadata comes from elsewhere. */
+  async listen(port: number): Promise<void> {
+    this.port = await this.server.listen({ name: 'PLAINTEXT', kind: 'broker', host: '', port, backlog: 50 })
+  }
+
+  /** Registers another broker in the metadata, alive. */
+  registerPeer(brokerId: number, brokerEpoch = 1): void {
+    this.#register(brokerId, brokerEpoch, { name: 'PLAINTEXT', host: '127.0.0.1', port: 1, securityProtocol: 0 })
+    this.publish()
   }
 
   /** Registers the broker in the metadata and opens its listener. */
   async start(listener: { host?: string; port?: number; kind?: 'broker' | 'controller' } = {}): Promise<number> {
     const { host = '127.0.0.1', port = 0, kind = 'broker' } = listener
     this.port = await this.server.listen({ name: 'PLAINTEXT', kind, host, port, backlog: 50 })
+    this.#register(NODE_ID, 1, { name: 'PLAINTEXT', host, port: this.port, securityProtocol: 0 })
+    this.publish()
+    return this.port
+  }
+
+  #register(
+    brokerId: number,
+    brokerEpoch: number,
+    endPoint: { name: string; host: string; port: number; securityProtocol: number },
+  ): void {
     this.metadata.replay({
       type: 'RegisterBrokerRecord',
       version: 3,
       value: {
-        brokerId: NODE_ID,
+        brokerId,
         isMigratingZkBroker: false,
         incarnationId: 'AAAAAAAAAAAAAAAAAAAABA',
-        brokerEpoch: 1,
-        endPoints: [{ name: 'PLAINTEXT', host, port: this.port, securityProtocol: 0 }],
+        brokerEpoch,
+        endPoints: [endPoint],
         features: [],
         rack: null,
         fenced: false,
@@ -194,8 +238,6 @@ export class ReplicaBroker {
         cordonedLogDirs: null,
       },
     })
-    this.publish()
-    return this.port
   }
 
   createTopic(name: string, partitions: number, options: TopicOptions = {}): string {

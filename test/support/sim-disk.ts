@@ -13,6 +13,27 @@ type DataOperation =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly size: number }
 
+/** What was done to a disk, for those who watch it. */
+export type DiskChange =
+  | { readonly kind: 'write'; readonly path: string; readonly position: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
+  | { readonly kind: 'rename'; readonly path: string; readonly to: string }
+  | { readonly kind: 'remove'; readonly path: string }
+  | { readonly kind: 'sync'; readonly path: string; readonly size: number }
+
+/** A machine around the disk: its process may die before an I/O, I/Os may fail, and the device takes its time. */
+export interface DiskMachine {
+  /** Before an I/O that changes something; what it throws is what the I/O throws. */
+  beforeIo(what: string): void
+  /** Resolves when the device has done what is waiting; rejects with the error of the device. */
+  waitForDevice(): Promise<void>
+  /** The same for a call that does not return before. */
+  blockOnDevice(): void
+  /** After an I/O that changed something. */
+  changed(change: DiskChange): void
+  wallTime(): number
+}
+
 /** A file: its content as the system shows it, as the device has it, and what lies between the two. */
 interface FileNode {
   readonly kind: 'file'
@@ -61,7 +82,10 @@ export class SimDisk implements Disk {
   isReadOnly = false
   /** What the I/Os were, for those who look for the one that matters. */
   readonly trace: string[] = []
+  keepsTrace = true
   nowMs = 1_700_000_000_000
+  /** The machine that it is in; none: I/Os take no time. */
+  machine: DiskMachine | null = null
   #root = newFolder()
   #faultAt = Infinity
   #fault: Fault = 'EIO'
@@ -190,6 +214,7 @@ export class SimDisk implements Disk {
       entries.delete(name)
       entries.set(targetName, moved)
     })
+    this.machine?.changed({ kind: 'rename', path: from, to })
   }
 
   remove(path: string): void {
@@ -197,6 +222,7 @@ export class SimDisk implements Disk {
     if (!folder.entries.has(name)) return
     this.#io(`remove ${path}`)
     this.#change(folder, entries => entries.delete(name))
+    this.machine?.changed({ kind: 'remove', path })
   }
 
   async removeAsync(path: string): Promise<void> {
@@ -230,6 +256,7 @@ export class SimDisk implements Disk {
   syncDirectory(path: string): void {
     const folder = this.#folder(path)
     this.#io(`syncDirectory ${path}`)
+    this.machine?.blockOnDevice()
     settleNames(folder, folder.done + folder.pending.length)
   }
 
@@ -271,7 +298,11 @@ export class SimDisk implements Disk {
     if (this.#isDead) throw failure('EIO', what)
     if (this.isReadOnly) throw failure('EROFS', what)
     this.ioCount++
-    this.trace.push(what)
+    if (this.keepsTrace) this.trace.push(what)
+    if (this.machine !== null) {
+      this.nowMs = this.machine.wallTime()
+      this.machine.beforeIo(what)
+    }
     if (this.ioCount !== this.#faultAt) return bytes
     if (this.#fault === 'crash') this.#isDead = true
     const done = new SeededRandom(this.#faultSeed).below(bytes + 1)
@@ -284,6 +315,7 @@ export class SimDisk implements Disk {
   }
 
   #deviceTime(): Promise<void> {
+    if (this.machine !== null) return this.machine.waitForDevice()
     const held = this.#heldSyncs
     if (held === null) return Promise.resolve()
     return new Promise(resolve => held.push(resolve))
@@ -299,13 +331,22 @@ export class SimDisk implements Disk {
       error = caught
       done = (caught as { done?: number }).done ?? 0
     }
-    if (done > 0) apply(node, { kind: 'write', position, bytes: bytes.subarray(0, done) }, this.nowMs)
+    if (done > 0) {
+      apply(node, { kind: 'write', position, bytes: bytes.subarray(0, done) }, this.nowMs)
+      this.machine?.changed({ kind: 'write', path, position, bytes: bytes.subarray(0, done) })
+    }
     if (error !== null) throw error
   }
 
   truncateNode(node: FileNode, path: string, size: number): void {
     this.#io(`truncate ${path} to ${size}`)
     apply(node, { kind: 'truncate', size }, this.nowMs)
+    this.machine?.changed({ kind: 'truncate', path, size })
+  }
+
+  cutBack(node: FileNode, path: string, size: number): void {
+    apply(node, { kind: 'truncate', size }, this.nowMs)
+    this.machine?.changed({ kind: 'truncate', path, size })
   }
 
   readNode(path: string): void {
@@ -314,15 +355,19 @@ export class SimDisk implements Disk {
 
   syncNodeNow(node: FileNode, path: string): void {
     this.#io(`sync ${path}`)
+    this.machine?.blockOnDevice()
     settleContent(node, node.done + node.pending.length)
+    this.machine?.changed({ kind: 'sync', path, size: node.size })
   }
 
   async syncNode(node: FileNode, path: string): Promise<void> {
     this.#io(`sync ${path}`)
     const target = node.done + node.pending.length
+    const { size } = node
     await this.#deviceTime()
     if (this.#isDead) throw failure('EIO', path)
     settleContent(node, target)
+    this.machine?.changed({ kind: 'sync', path, size })
   }
 
   #find(path: string): Node | undefined {
@@ -385,7 +430,7 @@ class SimFile implements File {
       this.#disk.writeNode(this.#node, this.path, size, Buffer.concat(chunks))
     } catch (error) {
       // As the real one does it: what was written of the failed append is cut off, if the disk still can.
-      if (this.size > size && !this.#disk.isDead) apply(this.#node, { kind: 'truncate', size }, this.#disk.nowMs)
+      if (this.size > size && !this.#disk.isDead) this.#disk.cutBack(this.#node, this.path, size)
       throw error
     }
   }

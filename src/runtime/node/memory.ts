@@ -8,9 +8,11 @@ const FLIGHT_BYTES_MIN = 128 * MIB
 const FLIGHT_BYTES_MAX = 1024 * MIB
 const GROUP_SHARE = 1 / 4
 
-/** How much memory of this machine the parts of a broker may take, in bytes. */
+/** How much memory of this machine, or of this container, the parts of a broker may take, in bytes. */
 export function memoryShares(): { readonly flightBytesMax: number; readonly groupBytesMax: number } {
-  const flight = totalmem() * FLIGHT_SHARE
+  // The limit of a container; 0 or nothing where there is none.
+  const limit = process.constrainedMemory?.() ?? 0
+  const flight = (limit > 0 ? Math.min(limit, totalmem()) : totalmem()) * FLIGHT_SHARE
   return {
     flightBytesMax: Math.round(Math.min(Math.max(flight, FLIGHT_BYTES_MIN), FLIGHT_BYTES_MAX)),
     groupBytesMax: Math.round(getHeapStatistics().heap_size_limit * GROUP_SHARE),

@@ -14,8 +14,8 @@ function everyOption(): readonly (readonly [OptionScope, string, AnyOption])[] {
 
 test('every option of Kafka 4.4 is there', () => {
   const counts = SCOPES.map(scope => Object.keys(optionsOf(scope)).length)
-  // 379 in properties files, and three rates that exist only dynamically.
-  assert.deepEqual(counts, [379 + 3, 38, 27, 3])
+  // 379 in properties files, three rates that exist only dynamically, and one option that is not Kafka's.
+  assert.deepEqual(counts, [379 + 3 + 1, 38, 27, 3])
 })
 
 test('every option says what it is, and those that act in part say in which', () => {

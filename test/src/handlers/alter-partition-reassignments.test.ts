@@ -28,7 +28,7 @@ test('a move begins, is listed, and is cancelled', async () => {
     const response = await call(
       ListPartitionReassignments,
       listPartitionReassignments,
-      { metadata: cluster },
+      services,
       { timeoutMs: 5 },
     )
     return response.topics

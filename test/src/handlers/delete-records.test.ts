@@ -57,6 +57,7 @@ test('the refusals are those of Kafka', async () => {
 
 test('with followers it waits for them, but not for ever', async () => {
   const { broker, client, dial, clock } = await filled()
+  broker.registerPeer(2)
   broker.createTopic('u', 1, { replicas: [1, 2], isr: [1] })
   produceTo(client, batchOf(['a', 'b']), { topic: 'u', acks: 1 })
   const partition = broker.replicas.partitionOf('u', 0)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { Metadata } from '#protocol/messages/metadata.js'
 import { ZERO_UUID } from '#protocol/schema.js'
+import { createTopics } from '#src/controller/create-topics.js'
 import { TopicMaker } from '#src/controller/internal-topics.js'
 import { metadata } from '#src/handlers/metadata.js'
 import { type CallOptions, call, TestCluster } from './admin-support.js'
@@ -12,7 +13,7 @@ type Request = Parameters<typeof call<typeof Metadata.request.fields, typeof Met
 function begin(options: Readonly<Record<string, string>> = {}, brokers: readonly number[] = [1]) {
   const cluster = new TestCluster({ options }, brokers)
   const topicMaker = new TopicMaker({
-    controller: cluster,
+    create: request => cluster.run(createTopics(request), { timeoutMs: request.timeoutMs, untilPublished: true }),
     image: () => cluster.image,
     config: cluster.config,
     timeoutMs: 1,

@@ -324,11 +324,22 @@ test('a request that cannot be read to its end appends nothing and ends the conn
   broker.createTopic('t', 1)
   const client = dial()
   const frame = client.frame(Produce, 3, produceRequest(batchOf(['a'])))
-  const longer = Buffer.concat([frame, Buffer.from([1])])
-  longer.writeInt32BE(longer.length - 4, 0)
-  client.transport.feed(longer)
+  const shorter = Buffer.from(frame.subarray(0, -1))
+  shorter.writeInt32BE(shorter.length - 4, 0)
+  client.transport.feed(shorter)
   assert.equal(client.transport.isDestroyed, true)
   assert.equal(broker.replicas.partitionOf('t', 0).log.logEndOffset, 0)
+})
+
+test('bytes behind a request are passed over, as with every other API', async () => {
+  const { broker, dial } = await replicaSetting()
+  broker.createTopic('t', 1)
+  const client = dial()
+  const longer = Buffer.concat([client.frame(Produce, 3, produceRequest(batchOf(['a']))), Buffer.from([1])])
+  longer.writeInt32BE(longer.length - 4, 0)
+  client.transport.feed(longer)
+  assert.equal(client.transport.isDestroyed, false)
+  assert.equal(broker.replicas.partitionOf('t', 0).log.logEndOffset, 1)
 })
 
 test('a request after it on the same connection sees the records', async () => {

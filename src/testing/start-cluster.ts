@@ -1,0 +1,349 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadCompressionsWhenNeeded } from '#protocol/records/compression.js'
+import { nodeDisk } from '#storage/node-disk.js'
+import type { BrokerPorts } from '../broker/ports.js'
+import { type Broker, createBroker } from '../broker.js'
+import type { BrokerConfig } from '../config/broker-config.js'
+import { clusterProfile } from '../config/profiles.js'
+import { brokerConfigFrom } from '../config/start.js'
+import { format, type InitialQuorum } from '../metadata/bootstrap.js'
+import { formatOptionsOf } from '../metadata/node-format.js'
+import { createNodeClock } from '../runtime/node/clock.js'
+import { memoryShares } from '../runtime/node/memory.js'
+import { createNodeNetwork } from '../runtime/node/network.js'
+import { createNodeRandom } from '../runtime/node/random.js'
+import type { Logger } from '../runtime/ports.js'
+import { HeldListeners } from './held-listeners.js'
+import { silentLogger } from './silent-logger.js'
+
+export interface StartClusterOptions {
+  /** How many nodes, each broker and controller in one; 3 by default. Their ids are 1, 2, 3 … */
+  readonly brokers?: number
+  /** The voters stand in `controller.quorum.voters` of each node, instead of in the log: they cannot change then. */
+  readonly hasStaticVoters?: boolean
+  /** Where the data lies and stays, a folder a node. Without it, a temporary directory that `close` removes. */
+  readonly dataDirectory?: string
+  /** Options of server.properties for all nodes, over those of the embedded profile. */
+  readonly options?: Readonly<Record<string, string>>
+  /** Options of single nodes, over those. */
+  readonly nodeOptions?: (nodeId: number) => Readonly<Record<string, string>>
+  /** Where log lines go: anything with pino's methods, asked for a child a node. Nowhere unless given. */
+  readonly logger?: Logger
+}
+
+export interface AddNodeOptions {
+  /** `process.roles`; 'broker' by default. */
+  readonly roles?: 'broker' | 'controller' | 'broker,controller'
+  /** Options of server.properties, over those of the cluster. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+/** One node of a cluster in this process. */
+export interface ClusterNode {
+  readonly nodeId: number
+  /** 'host:port' of its listener for clients; '' for a controller without one. It stays the same. */
+  readonly bootstrapServers: string
+  /** 'host:port' of its listener for controllers and admin tools; '' for a broker that is no controller. */
+  readonly bootstrapControllers: string
+  readonly directory: string
+  readonly isRunning: boolean
+  /** Stops it in order: others lead what it led. */
+  stop(): Promise<void>
+  /** Ends it at once and without a goodbye, as `kill -9` would. */
+  kill(): void
+  /** Starts it again, with its data. Resolves when it answers clients. */
+  start(): Promise<void>
+  /** Takes its data away while it does not run, as a new disk would: it comes back as one that never was there. */
+  replaceDisk(): void
+}
+
+/** A cluster that runs in this process. */
+export interface EmbeddedCluster extends AsyncDisposable {
+  /** 'host:port' of each node, separated by commas: what clients call bootstrap servers. */
+  readonly bootstrapServers: string
+  /** 'host:port' of each controller, for admin tools. */
+  readonly bootstrapControllers: string
+  readonly clusterId: string
+  readonly nodes: readonly ClusterNode[]
+  /** The id of the active controller, as the running nodes know it; -1 for none. */
+  readonly activeControllerId: number
+  /** Resolves with the error when a node can no longer go on; never otherwise. */
+  readonly failed: Promise<Error>
+  /** Adds a node; a controller is no voter until it is made one: AddRaftVoter, controller.quorum.auto.join.enable. */
+  addNode(options?: AddNodeOptions): Promise<ClusterNode>
+  /** Stops all nodes, closes every connection and file, and removes the temporary directory. May be called again. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a cluster on the loopback interface and resolves when all of its nodes answer clients. It leaves no handle,
+ * timer, file or signal handler behind once it is closed.
+ *
+ *     await using kafka = await startCluster({ brokers: 3 })
+ *     const client = new Kafka({ brokers: kafka.bootstrapServers.split(',') })
+ */
+export async function startCluster(options: StartClusterOptions = {}): Promise<EmbeddedCluster> {
+  const cluster = new Cluster(options)
+  try {
+    await cluster.start(options.brokers ?? 3)
+    return cluster
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
+
+const HOST = '127.0.0.1'
+const STATIC: InitialQuorum = { kind: 'static' }
+
+class Cluster implements EmbeddedCluster {
+  readonly clusterId: string
+  readonly nodes: Node[] = []
+  readonly #options: StartClusterOptions
+  readonly #temporary: string | null
+  readonly #ports: Omit<BrokerPorts, 'logger'>
+  readonly #network = new HeldListeners(createNodeNetwork())
+  readonly failed: Promise<Error>
+  #fail: (error: Error) => void = () => {}
+  #replicasMax = 1
+  #closing: Promise<void> | null = null
+
+  constructor(options: StartClusterOptions) {
+    this.#options = options
+    this.#temporary = options.dataDirectory === undefined ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
+    loadCompressionsWhenNeeded(path => readFileSync(path))
+    this.failed = new Promise(resolve => {
+      this.#fail = resolve
+    })
+    const random = createNodeRandom()
+    this.clusterId = random.uuid()
+    this.#ports = {
+      clock: createNodeClock(),
+      random,
+      network: this.#network,
+      disk: nodeDisk(),
+      loggers: { levels: () => new Map([['root', 'INFO']]), setLevel: () => {} },
+      hostname: hostname(),
+      ...memoryShares(),
+    }
+  }
+
+  get bootstrapServers(): string {
+    return addresses(this.nodes.map(node => node.bootstrapServers))
+  }
+
+  get bootstrapControllers(): string {
+    return addresses(this.nodes.map(node => node.bootstrapControllers))
+  }
+
+  get activeControllerId(): number {
+    return Math.max(-1, ...this.nodes.map(node => node.activeControllerId))
+  }
+
+  async start(count: number): Promise<void> {
+    if (!Number.isInteger(count) || count < 1) throw new RangeError(`brokers: ${count} is no number of nodes`)
+    this.#replicasMax = Math.min(3, count)
+    for (let nodeId = 1; nodeId <= count; nodeId++) {
+      this.nodes.push(new Node(nodeId, 'broker,controller', await this.#network.hold(), this.#ports.random.uuid()))
+    }
+    const voters = this.nodes.map(node => `${node.nodeId}@${node.bootstrapControllers}:${node.directoryId}`).join(',')
+    const quorum: InitialQuorum = this.#hasStaticVoters ? STATIC : { kind: 'initialControllers', voters }
+    await Promise.all(this.nodes.map(node => this.#run(node, quorum, this.#options.options ?? {})))
+  }
+
+  async addNode({ roles = 'broker', options = {} }: AddNodeOptions = {}): Promise<ClusterNode> {
+    const nodeId = Math.max(0, ...this.nodes.map(node => node.nodeId)) + 1
+    const controllerPort = roles === 'broker' ? 0 : await this.#network.hold()
+    const node = new Node(nodeId, roles, controllerPort, this.#ports.random.uuid())
+    this.nodes.push(node)
+    if (roles !== 'broker' && this.#hasStaticVoters) throw new Error('voters that are static cannot be joined')
+    const quorum: InitialQuorum = roles === 'broker' ? STATIC : { kind: 'noInitialControllers' }
+    await this.#run(node, quorum, { ...this.#options.options, ...options })
+    return node
+  }
+
+  get #hasStaticVoters(): boolean {
+    return this.#options.hasStaticVoters ?? false
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    // While they leave, there is a controller that lets them go.
+    await Promise.all(this.nodes.map(node => node.leave()))
+    await Promise.all(this.nodes.map(node => node.stop()))
+    await this.#network.release()
+    if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true })
+  }
+
+  /** Formats a node that is new, and starts it. */
+  async #run(node: Node, quorum: InitialQuorum, options: Readonly<Record<string, string>>): Promise<void> {
+    const directory = join(this.#options.dataDirectory ?? this.#temporary!, `node-${node.nodeId}`)
+    const controllers = this.nodes.filter(other => other.bootstrapControllers !== '')
+    const quorumOption = this.#hasStaticVoters
+      ? ([
+          'controller.quorum.voters',
+          controllers.map(one => `${one.nodeId}@${one.bootstrapControllers}`).join(),
+        ] as const)
+      : (['controller.quorum.bootstrap.servers', addresses(controllers.map(one => one.bootstrapControllers))] as const)
+    const own = { ...options, ...this.#options.nodeOptions?.(node.nodeId) }
+    const logger = (this.#options.logger ?? silentLogger).child({ node: node.nodeId })
+    const ports = { ...this.#ports, logger }
+    const configOf = (brokerPort: number): BrokerConfig => {
+      const properties = new Map([
+        ...Object.entries(clusterProfile(this.#replicasMax)),
+        ...Object.entries(placeOf(node, brokerPort)),
+        quorumOption,
+        ['log.dirs', directory] as const,
+        ...Object.entries(own),
+      ])
+      const loaded = brokerConfigFrom({ properties })
+      if (!loaded.ok) throw new Error(loaded.lines.join('\n'))
+      return loaded.config
+    }
+    const formatAs = (kind: InitialQuorum, directoryId: string): void =>
+      formatNode(configOf(0), this.clusterId, directoryId, kind, ports)
+    const replaceDisk = (): void => {
+      rmSync(directory, { recursive: true, force: true })
+      const isDynamic = node.roles !== 'broker' && !this.#hasStaticVoters
+      formatAs(isDynamic ? { kind: 'noInitialControllers' } : STATIC, this.#ports.random.uuid())
+    }
+    formatAs(quorum, node.directoryId)
+    await node.begin(directory, configOf, ports, { fail: this.#fail, replaceDisk })
+  }
+}
+
+function addresses(all: readonly string[]): string {
+  return all.filter(address => address !== '').join(',')
+}
+
+function placeOf({ nodeId, roles, controllerPort }: Node, brokerPort: number): Record<string, string> {
+  const listeners: string[] = []
+  if (roles !== 'controller') listeners.push(`PLAINTEXT://${HOST}:${brokerPort}`)
+  if (roles !== 'broker') listeners.push(`CONTROLLER://${HOST}:${controllerPort}`)
+  return { 'process.roles': roles, 'node.id': String(nodeId), listeners: listeners.join(',') }
+}
+
+function formatNode(
+  config: BrokerConfig,
+  clusterId: string,
+  directoryId: string,
+  quorum: InitialQuorum,
+  { disk, clock, random }: BrokerPorts,
+): void {
+  const choices = {
+    clusterId,
+    quorum,
+    releaseVersion: null,
+    features: new Map<string, number>(),
+    addScram: [],
+    ignoreFormatted: true,
+  }
+  let isFirst = true
+  const uuid = (): string => {
+    // The metadata directory of a new node is the first to ask.
+    const id = isFirst ? directoryId : random.uuid()
+    isFirst = false
+    return id
+  }
+  format(formatOptionsOf(config, choices), { disk, wallTime: () => clock.wallTime(), uuid })
+}
+
+type Roles = NonNullable<AddNodeOptions['roles']>
+
+class Node implements ClusterNode {
+  readonly nodeId: number
+  readonly roles: Roles
+  readonly controllerPort: number
+  readonly directoryId: string
+  directory = ''
+  #brokerPort = 0
+  #broker: Broker | null = null
+  #replaceDisk: () => void = () => {}
+  #create: () => Broker = () => {
+    throw new Error(`node ${this.nodeId} has no data yet`)
+  }
+
+  constructor(nodeId: number, roles: Roles, controllerPort: number, directoryId: string) {
+    this.nodeId = nodeId
+    this.roles = roles
+    this.controllerPort = controllerPort
+    this.directoryId = directoryId
+  }
+
+  get bootstrapServers(): string {
+    return this.roles === 'controller' ? '' : `${HOST}:${this.#brokerPort}`
+  }
+
+  get bootstrapControllers(): string {
+    return this.roles === 'broker' ? '' : `${HOST}:${this.controllerPort}`
+  }
+
+  get isRunning(): boolean {
+    return this.#broker !== null
+  }
+
+  get activeControllerId(): number {
+    return this.#broker?.activeControllerId ?? -1
+  }
+
+  begin(
+    directory: string,
+    configOf: (brokerPort: number) => BrokerConfig,
+    ports: BrokerPorts,
+    { fail, replaceDisk }: { readonly fail: (error: Error) => void; readonly replaceDisk: () => void },
+  ): Promise<void> {
+    this.directory = directory
+    this.#replaceDisk = replaceDisk
+    this.#create = () => {
+      const broker = createBroker(configOf(this.#brokerPort), ports)
+      void broker.failed.then(fail)
+      return broker
+    }
+    return this.start()
+  }
+
+  async start(): Promise<void> {
+    if (this.#broker !== null) return
+    const broker = this.#create()
+    this.#broker = broker
+    try {
+      await broker.start()
+    } catch (error) {
+      this.#broker = null
+      await broker.stop()
+      throw error
+    }
+    this.#brokerPort = broker.listeners.find(({ kind }) => kind === 'broker')?.port ?? 0
+  }
+
+  replaceDisk(): void {
+    if (this.#broker !== null) throw new Error(`node ${this.nodeId} runs: stop it first`)
+    this.#replaceDisk()
+  }
+
+  async leave(): Promise<void> {
+    await this.#broker?.leave()
+  }
+
+  async stop(): Promise<void> {
+    const broker = this.#broker
+    this.#broker = null
+    await broker?.stop()
+  }
+
+  kill(): void {
+    const broker = this.#broker
+    this.#broker = null
+    broker?.abandon()
+  }
+}

@@ -1,0 +1,162 @@
+/** The commands as processes: how they begin, what they print, how they end. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { answers, freePort } from '../../support/spawned-broker.js'
+
+const main = resolve('dist/src/main.js')
+
+interface Command {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+  output(): string
+  /** Resolves with what was printed when it matches. */
+  printed(pattern: RegExp): Promise<string>
+}
+
+function ottla(context: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...env },
+  })
+  context.after(() => child.kill('SIGKILL'))
+  let output = ''
+  let look: () => void = () => {}
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8')
+    stream.on('data', (text: string) => {
+      output += text
+      look()
+    })
+  }
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const printed = (pattern: RegExp) =>
+    new Promise<string>((found, failed) => {
+      look = () => {
+        if (pattern.test(output)) found(output)
+      }
+      look()
+      void ended.then(code => failed(new Error(`ended with ${code} before it printed ${pattern}:\n${output}`)))
+    })
+  return { child, ended, output: () => output, printed }
+}
+
+function temporaryDirectory(context: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  context.after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** A file for a node that is a cluster by itself. */
+async function propertiesFile(folder: string, name: string, port?: number): Promise<string> {
+  const path = join(folder, `${name}.properties`)
+  const lines = [
+    'process.roles=broker,controller',
+    'node.id=1',
+    'controller.quorum.voters=1@localhost:0',
+    `listeners=PLAINTEXT://127.0.0.1:${port ?? (await freePort())},CONTROLLER://127.0.0.1:0`,
+    'controller.listener.names=CONTROLLER',
+    `log.dirs=${folder}/${name}`,
+  ]
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  return path
+}
+
+test('docker-start runs a node from the environment, health finds it, and SIGTERM ends it in order', async context => {
+  const data = temporaryDirectory(context)
+  const env = {
+    CLUSTER_ID: 'eS0PFeKVQqyUm5wZqnI2Ug',
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_NODE_ID: '3',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: '3@localhost:0',
+    KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+    KAFKA_LISTENERS: `PLAINTEXT://:${await freePort()},CONTROLLER://localhost:0`,
+    KAFKA_LOG_DIRS: join(data, 'logs'),
+    KAFKA_HEAP_OPTS: '-Xmx1G',
+    KAFKA_NO_SUCH_OPTION: '1',
+  }
+  const node = ottla(context, ['docker-start', 'KAFKA_NUM_PARTITIONS=2'], env)
+  const printed = await node.printed(/ready in/)
+  assert.match(printed, /KAFKA_HEAP_OPTS is for a Java virtual machine and is ignored/)
+  assert.match(printed, /KAFKA_NO_SUCH_OPTION: option no\.such\.option is not known and is ignored/)
+  assert.match(printed, /"clusterId":"eS0PFeKVQqyUm5wZqnI2Ug","nodeId":3/)
+  assert.equal(await ottla(context, ['health'], env).ended, 0)
+  const other = ottla(context, ['health'], {
+    ...env,
+    KAFKA_NODE_ID: '4',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: '4@localhost:0',
+  })
+  assert.equal(await other.ended, 1)
+  assert.match(other.output(), /broker 4 is not among those that serve clients/)
+  node.child.kill('SIGTERM')
+  assert.equal(await node.ended, 0)
+  assert.equal(await ottla(context, ['health'], env).ended, 1)
+})
+
+test('docker-start says what is wrong with the environment', async context => {
+  const missing = ottla(context, ['docker-start'], { KAFKA_NODE_ID: '1' })
+  assert.equal(await missing.ended, 1)
+  assert.match(missing.output(), /Missing required configuration "process.roles" which has no default value/)
+  const wrong = ottla(context, ['docker-start'], {
+    KAFKA_PROCESS_ROLES: 'controller',
+    KAFKA_ADVERTISED_LISTENERS: 'A://a:1',
+  })
+  assert.equal(await wrong.ended, 1)
+  assert.match(wrong.output(), /KAFKA_ADVERTISED_LISTENERS is not supported on a KRaft controller/)
+})
+
+test('cluster shows the nodes side by side, goes on when one dies, and stops them all', async context => {
+  const folder = temporaryDirectory(context)
+  const files = [await propertiesFile(folder, 'a'), await propertiesFile(folder, 'bb')]
+  const cluster = ottla(context, ['cluster', ...files, '--log-level', 'info'])
+  const printed = await cluster.printed(/all 2 nodes are ready: bootstrap servers 127\.0\.0\.1:\d+,127\.0\.0\.1:\d+/)
+  assert.match(printed, /^a {7}\| .*INFO: .*listening/m)
+  assert.match(printed, /^bb {6}\| .*INFO: .*listening/m)
+  const pid = Number(/^cluster \| a is process (\d+)$/m.exec(printed)?.[1])
+  process.kill(pid, 'SIGKILL')
+  await cluster.printed(
+    /^cluster \| a was ended by SIGKILL; the others go on\. To start it again: ottla start .*a\.prop/m,
+  )
+  cluster.child.kill('SIGINT')
+  assert.equal(await cluster.ended, 0)
+  assert.match(cluster.output(), /cluster \| SIGINT: stopping 1 nodes\n(.*\n)*bb {6}\| .*stopped/)
+})
+
+test('cluster ends when a node cannot start', async context => {
+  const folder = temporaryDirectory(context)
+  const taken = createServer().listen(0, '127.0.0.1')
+  context.after(() => taken.close())
+  await once(taken, 'listening')
+  const address = taken.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  const files = [await propertiesFile(folder, 'a'), await propertiesFile(folder, 'b', port)]
+  const cluster = ottla(context, ['cluster', ...files])
+  assert.equal(await cluster.ended, 1)
+  assert.match(cluster.output(), /^cluster \| b could not start \(it ended with status 1\): stopping the others$/m)
+  assert.match(cluster.output(), new RegExp(`^b {7}\\| ottla: .*${port}`, 'm'))
+})
+
+test('nodes do not outlive a cluster command that is killed, and end in order', async context => {
+  const port = await freePort()
+  const folder = temporaryDirectory(context)
+  const cluster = ottla(context, ['cluster', await propertiesFile(folder, 'a', port)])
+  const printed = await cluster.printed(/all 1 nodes are ready/)
+  const pid = Number(/^cluster \| a is process (\d+)$/m.exec(printed)?.[1])
+  cluster.child.kill('SIGKILL')
+  // The node is no child of this process: that it answers no more is seen before that it is gone.
+  while (isAlive(pid)) await answers(port)
+  assert.ok(existsSync(join(folder, 'a', '.kafka_cleanshutdown')))
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
