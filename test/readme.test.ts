@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { APIS } from '#protocol/messages/index.js'
-import { type BrokerServices, brokerHandlers } from '#src/handlers/broker.js'
+import type { NodeServices } from '#src/broker/serving.js'
+import { brokerHandlers } from '#src/handlers/broker.js'
 import { controllerHandlers } from '#src/handlers/controller.js'
 import { supportedFeatures } from '#src/metadata/supported-features.js'
 import { advertisedApis, servedApis } from '#src/server/api-table.js'
@@ -13,7 +14,7 @@ const tables = { broker: brokerHandlers, controller: controllerHandlers }
 const kinds = ['broker', 'controller'] as const
 
 const advertised = (kind: (typeof kinds)[number]) =>
-  advertisedApis<BrokerServices>(tables[kind], { unstableVersions: false })
+  advertisedApis<NodeServices>(tables[kind], { unstableVersions: false })
 
 function apiTable(): string {
   const rows = APIS.flatMap(api => {
@@ -48,7 +49,7 @@ test('the table of features is that of the code', () => expectBetween('features'
 test('every API and version that is advertised has a handler and stands in the README', () => {
   const readme = readFileSync(FILE, 'utf8')
   for (const kind of kinds) {
-    const served = servedApis<BrokerServices>(tables[kind], kind, false)
+    const served = servedApis<NodeServices>(tables[kind], kind, false)
     for (const { apiKey, minVersion, maxVersion } of advertised(kind)) {
       const entry = served[apiKey]
       assert.ok(entry !== undefined, `API ${apiKey} is advertised on ${kind} listeners and not served`)

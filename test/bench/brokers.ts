@@ -4,6 +4,8 @@ import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 
 const CLOCK_TICKS_PER_SECOND = 100
+/** Of every Kafka that is measured. */
+const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk'
 const ANSWER_TIMEOUT_MS = 180_000
 
 /** One of the two kinds of broker that are compared. */
@@ -16,7 +18,7 @@ export interface Kind {
 
 /** A broker process under measurement. */
 export interface Running {
-  readonly kind: Kind
+  readonly kind: Pick<Kind, 'name' | 'port'>
   readonly process: ChildProcess
   readonly pid: number
   /** From the start of the process to the first answer to ApiVersions, in ms. */
@@ -50,14 +52,19 @@ export const ottla: Kind = {
 
 let classpath: string | null = null
 
+/** The jars of Kafka, for java. */
+export function kafkaClasspath(): string {
+  classpath ??= execFileSync('test/compat/oracle/kafka', ['classpath'], {
+    env: { ...process.env, KAFKA: 'core' },
+    encoding: 'utf8',
+  }).trim()
+  return classpath
+}
+
 export const kafka: Kind = {
   name: 'Kafka',
   port: Number(process.env.BENCH_KAFKA_PORT ?? 29200),
   command(directory, options) {
-    classpath ??= execFileSync('test/compat/oracle/kafka', ['classpath'], {
-      env: { ...process.env, KAFKA: 'core' },
-      encoding: 'utf8',
-    }).trim()
     mkdirSync(directory, { recursive: true })
     const file = join(directory, 'server.properties')
     const properties = {
@@ -76,25 +83,15 @@ export const kafka: Kind = {
     }
     const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
     writeFileSync(file, `${lines.join('\n')}\n`)
-    execFileSync(
-      'java',
-      [
-        '-cp',
-        classpath,
-        'kafka.tools.StorageTool',
-        'format',
-        '--ignore-formatted',
-        '-t',
-        'MkU3OEVBNTcwNTJENDM2Qk',
-        '-c',
-        file,
-      ],
-      {
-        stdio: 'ignore',
-      },
-    )
-    return { file: 'java', args: ['-Xmx1G', '-cp', classpath, 'kafka.Kafka', file] }
+    formatKafka(file)
+    return { file: 'java', args: ['-Xmx1G', '-cp', kafkaClasspath(), 'kafka.Kafka', file] }
   },
+}
+
+/** Formats the directories of a properties file, unless they are formatted. */
+export function formatKafka(file: string): void {
+  const tool = ['-cp', kafkaClasspath(), 'kafka.tools.StorageTool', 'format', '--ignore-formatted']
+  execFileSync('java', [...tool, '-t', CLUSTER_ID, '-c', file], { stdio: 'ignore' })
 }
 
 /** Starts a broker and resolves at its first answer. */
@@ -104,21 +101,33 @@ export async function start(
   options: Readonly<Record<string, string>> = LOG_OPTIONS,
 ): Promise<Running> {
   mkdirSync(directory, { recursive: true })
-  const { file, args } = kind.command(directory, options)
+  const running = spawnBroker(kind, directory, kind.command(directory, options))
+  const startMs = await running.firstAnswer()
+  return { ...running, startMs }
+}
+
+/** Starts a process; `firstAnswer` resolves with the time that it took, in ms. */
+export function spawnBroker(
+  kind: Pick<Kind, 'name' | 'port'>,
+  directory: string,
+  command: { readonly file: string; readonly args: readonly string[] },
+): Omit<Running, 'startMs' | 'kind'> & { readonly kind: typeof kind; firstAnswer(): Promise<number> } {
+  const { file, args } = command
   const output = openSync(join(directory, 'output.log'), 'a')
   const begun = performance.now()
-  const child = spawn(file, args, { stdio: ['ignore', output, output] })
+  const child = spawn(file, [...args], { stdio: ['ignore', output, output] })
   closeSync(output)
   const pid = child.pid
   if (pid === undefined) throw new Error(`cannot start ${file}`)
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  await firstAnswer(kind, child, directory)
-  const startMs = performance.now() - begun
   return {
     kind,
     process: child,
     pid,
-    startMs,
+    firstAnswer: async () => {
+      await firstAnswer(kind, child, directory)
+      return performance.now() - begun
+    },
     cpuSeconds: () => {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /, '')
@@ -134,7 +143,7 @@ export async function start(
 }
 
 /** Resolves when ApiVersions version 0 is answered without an error. */
-async function firstAnswer(kind: Kind, child: ChildProcess, directory: string): Promise<void> {
+async function firstAnswer(kind: Pick<Kind, 'name' | 'port'>, child: ChildProcess, directory: string): Promise<void> {
   const deadline = performance.now() + ANSWER_TIMEOUT_MS
   while (performance.now() < deadline) {
     if (child.exitCode !== null) {

@@ -17,6 +17,9 @@ export interface LoadResult {
   readonly p999_ms: number
 }
 
+/** What a load runs against. */
+export type Measurable = Pick<Running, 'kind' | 'cpuSeconds'>
+
 export interface Measured extends LoadResult {
   readonly cpuSeconds: number
 }
@@ -109,7 +112,7 @@ export const WORKS: readonly Work[] = [
 ]
 
 /** Runs one work against a running broker. */
-export async function measure(load: string, broker: Running, work: Work, seconds: number): Promise<Measured> {
+export async function measure(load: string, broker: Measurable, work: Work, seconds: number): Promise<Measured> {
   const port = String(broker.kind.port)
   const args = [...work.args, '--port', port, '--topic', work.topic, '--seconds', String(seconds)]
   const before = broker.cpuSeconds()
@@ -147,7 +150,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Writes `mib` MiB in 64 KiB batches. */
-export async function fill(load: string, broker: Running, topic: string, mib: number): Promise<void> {
+export async function fill(load: string, broker: Measurable, topic: string, mib: number): Promise<void> {
   const args = ['produce', '--conns', '1', '--depth', '4', '--batch', '65536', '--record', '1024', '--mib', String(mib)]
   await run(load, [...args, '--port', String(broker.kind.port), '--topic', topic, '--seconds', '120'])
 }

@@ -2,7 +2,10 @@ import { parseArgs } from 'node:util'
 import { askMain } from './ask/main.js'
 import { attachToBroker, type StartedBroker, startKafka, startOttla } from './broker.js'
 import { cacheDirectory } from './cache.js'
+import { clusterMain } from './cluster/main.js'
 import { diskMain } from './disk/main.js'
+import { dockerMain } from './docker/main.js'
+import { mixedMain } from './mixed/main.js'
 import { endAllProcesses } from './process.js'
 import type { CheckResult, Suite } from './suite.js'
 import { confluentSuite } from './suites/confluent.js'
@@ -11,6 +14,7 @@ import { kafkaToolsSuite } from './suites/kafka-tools.js'
 import { kafkajsSuite } from './suites/kafkajs.js'
 import { kcatSuite } from './suites/kcat.js'
 import { platformaticSuite } from './suites/platformatic.js'
+import { toolsMain } from './tools/main.js'
 import { upstreamMain } from './upstream/main.js'
 
 const suites: readonly Suite[] = [
@@ -25,7 +29,11 @@ const suites: readonly Suite[] = [
 
 const usage = `npm run compat -- [options]
 npm run compat -- ask       the same questions to Ottla and to Apache Kafka, and their answers compared
+npm run compat -- cluster   three nodes started by npm run cluster, their clients, and the loss of each node
 npm run compat -- disk      files of Ottla read by Kafka's tools, files of Kafka served by Ottla and taken back
+npm run compat -- docker    the same with the containers of docker-compose.yml, and a container by itself
+npm run compat -- mixed     nodes of Ottla and of Apache Kafka as one cluster
+npm run compat -- tools     Kafka's tools for clusters against three nodes of Ottla
 npm run compat -- upstream  the clients' own test suites, compared with what they score on Apache Kafka
 
 Runs real clients and Apache Kafka's own tools against a broker, by default one that is started for it.
@@ -145,7 +153,11 @@ function print(result: CheckResult): void {
 /** Areas with a command line of their own: `npm run compat -- ask ...`. */
 const areas: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   ask: askMain,
+  cluster: clusterMain,
   disk: diskMain,
+  docker: dockerMain,
+  mixed: mixedMain,
+  tools: toolsMain,
   upstream: upstreamMain,
 }
 

@@ -5,7 +5,8 @@ import { npmPackages } from '../cache.js'
 import { runClientProgram, type Suite } from '../suite.js'
 import { versions } from '../versions.js'
 
-const packages = () =>
+/** Where kafkajs and its codecs are installed. */
+export const kafkajsPackages = () =>
   npmPackages('kafkajs', {
     kafkajs: versions.kafkajs,
     'kafkajs-snappy': versions.kafkajsSnappy,
@@ -18,10 +19,10 @@ export const kafkajsSuite: Suite = {
   name: 'kafkajs',
   about: `kafkajs ${versions.kafkajs}: old, non-flexible versions of every message`,
   install: async () => {
-    await packages()
+    await kafkajsPackages()
   },
   run: async context => {
-    const cwd = await packages()
+    const cwd = await kafkajsPackages()
     copyClient('kafkajs', cwd)
     await runClientProgram('kafkajs', context, {
       command: process.execPath,

@@ -17,6 +17,7 @@ const runMsMax = 1_200_000
 export const franzGoTests: UpstreamSuite = {
   name: 'franz-go',
   about: 'pkg/kgo of franz-go: produce, consume, groups that change while they are read',
+  jobs: 1,
   broker: { overrides: ['group.initial.rebalance.delay.ms=0'] },
   unitOf: name => name.split('/')[0] ?? name,
   isLong: () => false,

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { oracleScript } from '../broker.js'
 import { installed, javaPackages, succeeds, systemPackages } from '../cache.js'
 import { run, runOrThrow } from '../process.js'
 import { readTable, runUnits, type TestTable } from './librdkafka-run.js'
@@ -14,6 +15,7 @@ const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 const admin = '0081_admin'
 const rebalance = '0113_cooperative_rebalance'
 const latency = '0055_producer_latency'
+const barrier = '0137_barrier_batch_consume'
 
 /**
  * Tests of which only parts can be run here, or that take too long in one piece: their parts by the words that select
@@ -78,6 +80,13 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     'v_commit_during_rebalance',
     'x_incremental_rebalances',
   ],
+  [barrier]: [
+    'do_test_consume_batch_with_seek',
+    'do_test_consume_batch_store_offset',
+    'do_test_consume_batch_with_pause_and_resume_different_batch',
+    'do_test_consume_batch_with_pause_and_resume_same_batch',
+    'do_test_consume_batch_control_msgs',
+  ],
 }
 
 /** More than a minute each, for what shorter ones show as well. */
@@ -87,19 +96,55 @@ const long: readonly string[] = [
   ...parts[rebalance]!.filter(part => part.startsWith('use_')).map(part => `${rebalance}/${part}`),
 ]
 
+/** These measure that a message is there within 5 ms: nothing else runs beside them. */
+const alone: readonly string[] = [
+  'standard settings',
+  'low linger.ms',
+  'microsecond linger.ms',
+  'no acks',
+  'idempotence',
+].map(part => `${latency}/${part}`)
+
+/** These make topics with three replicas, or read from the replica that is near. */
+const threeNodes: readonly string[] = ['0101_fetch_from_follower', '0107_topic_recreate', '0111_delay_create_topics']
+
 /** librdkafka's own tests, built from the source package of Debian. */
 export const librdkafkaTests: UpstreamSuite = {
   name: 'librdkafka',
   about: 'the tests folder of librdkafka: the client behind kcat and most languages',
+  // They wait most of the time.
+  jobs: 8,
   // Four partitions is what its tests expect; with no delay members that start together do not join together.
   broker: { overrides: ['num.partitions=4', 'group.initial.rebalance.delay.ms=1000'] },
   unitOf: name => name,
   isLong: unit => long.includes(unit),
-  install,
+  install: () => install(unit => !threeNodes.includes(unit)),
 }
 
-async function install(): Promise<InstalledSuite> {
+/** Those of librdkafka's tests that want three brokers. */
+export const librdkafkaNodesTests: UpstreamSuite = {
+  name: 'librdkafka-nodes',
+  about: "librdkafka's tests that want three brokers",
+  jobs: 3,
+  broker: {
+    nodeIds: [1, 2, 3],
+    overrides: [
+      'num.partitions=4',
+      'group.initial.rebalance.delay.ms=1000',
+      // What the scenario of two of them says.
+      'auto.create.topics.enable=false',
+      'replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector',
+    ],
+  },
+  unitOf: name => name,
+  isLong: () => false,
+  install: () => install(unit => threeNodes.includes(unit)),
+}
+
+async function install(isWanted: (unit: string) => boolean): Promise<InstalledSuite> {
   await javaPackages()
+  // Its jars as well, before a test waits for a command of Kafka's.
+  await runOrThrow('bash', [oracleScript, 'classpath'], { timeoutMs: 900_000 })
   const has = (file: string) => () => succeeds('test', ['-e', file])
   await systemPackages([
     {
@@ -120,8 +165,12 @@ async function install(): Promise<InstalledSuite> {
   const table = readTable(readFileSync(join(source, 'tests', 'test.c'), 'utf8'))
   return {
     version: upstreamVersion,
-    units: unitsOf(table),
-    run: context => runUnits(source, table, context),
+    units: unitsOf(table).filter(isWanted),
+    run: async context => {
+      const isAlone = (unit: string) => alone.includes(unit)
+      await runUnits(source, table, { ...context, units: context.units.filter(unit => !isAlone(unit)) })
+      await runUnits(source, table, { ...context, units: context.units.filter(isAlone), jobs: 1 })
+    },
   }
 }
 

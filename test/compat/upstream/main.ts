@@ -4,12 +4,13 @@ import { cacheDirectory } from '../cache.js'
 import { endAllProcesses } from '../process.js'
 import { franzGoTests } from './franz-go.js'
 import { kafkajsTests } from './kafkajs/suite.js'
-import { librdkafkaTests } from './librdkafka.js'
-import { readRecord, writeScores } from './record.js'
+import { librdkafkaNodesTests, librdkafkaTests } from './librdkafka.js'
+import { startNodes } from './nodes.js'
+import { type BrokerKind, readRecord, writeScores } from './record.js'
 import { type RunOptions, SuiteRun, type Tally } from './run.js'
 import type { InstalledSuite, UpstreamSuite } from './suite.js'
 
-const suites: readonly UpstreamSuite[] = [franzGoTests, librdkafkaTests, kafkajsTests]
+const suites: readonly UpstreamSuite[] = [franzGoTests, librdkafkaTests, librdkafkaNodesTests, kafkajsTests]
 
 const usage = `npm run compat -- upstream [options]
 
@@ -17,15 +18,15 @@ Runs the clients' own test suites against a broker, by default an Ottla that is 
 with what it gave on Apache Kafka (SCORES.md). A case that passes there must pass here; it is tried a second time.
 
   --suite-dir NAME=FOLDER   where a suite is that no package registry has (may be repeated)
-  --bootstrap HOST:PORT     against a broker that runs already
+  --bootstrap HOST:PORT,... against brokers that run already
   --kafka                   against Apache Kafka, started for it
-  --record                  with --kafka: its outcomes become the record
+  --record                  the outcomes become the record, of the broker that is started
   --render                  write SCORES.md anew from the records, and stop
   --override NAME=VALUE     an option of the broker that is started (may be repeated)
   --only A,B                these suites alone
   --match TEXT              only units whose name contains TEXT
   --long                    the units as well that take more than a minute
-  --jobs N                  so many processes of a suite at a time (default 3)
+  --jobs N                  so many processes of a suite at a time (each suite has a default of its own)
   --install                 only install what the suites need
   --list                    the suites
 
@@ -52,20 +53,22 @@ export async function upstreamMain(args: readonly string[]): Promise<number> {
       only: { type: 'string' },
       match: { type: 'string', default: '' },
       long: { type: 'boolean', default: false },
-      jobs: { type: 'string', default: '3' },
+      jobs: { type: 'string' },
       install: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
-  const { bootstrap, kafka, record, override: overrides, match, long } = values
+  const { bootstrap, kafka, override: overrides, match, long } = values
   if (values.help) process.stdout.write(usage)
   if (values.list) for (const suite of suites) process.stdout.write(`${suite.name.padEnd(14)}${suite.about}\n`)
   if (values.render) writeScores(suites.map(suite => suite.name))
   if (values.help || values.list || values.render) return 0
-  if (record && !kafka) throw new Error('--record is of Apache Kafka: give --kafka as well')
+  if (values.record && bootstrap !== undefined) throw new Error('--record is of a broker that is started for it')
+  const kind: BrokerKind = kafka ? 'kafka' : 'ottla'
+  const record = values.record ? kind : undefined
   const directories = readDirectories(values['suite-dir'])
-  const options = { bootstrap, kafka, record, overrides, match, long, jobs: Number(values.jobs) }
+  const options = { bootstrap, kafka, record, overrides, match, long, jobs: readJobs(values.jobs) }
   const startedAt = Date.now()
   const tallies: Tally[] = []
   for (const suite of choose(values.only)) {
@@ -74,7 +77,7 @@ export async function upstreamMain(args: readonly string[]): Promise<number> {
     else if (!values.install) tallies.push(await runSuite(suite, ready, options))
   }
   if (values.install) return 0
-  if (record) writeScores(suites.map(suite => suite.name))
+  if (record !== undefined) writeScores(suites.map(suite => suite.name))
   return summarize(tallies, Date.now() - startedAt)
 }
 
@@ -117,28 +120,49 @@ async function runSuite(suite: UpstreamSuite, ready: InstalledSuite, options: St
 }
 
 function start(suite: UpstreamSuite, options: StartOptions): Promise<StartedBroker> {
-  const broker = { ...suite.broker, overrides: [...suite.broker.overrides, ...options.overrides] }
-  if (options.bootstrap === undefined) return options.kafka ? startKafka(broker) : startOttla(broker)
-  const wanted = [
-    ...suite.broker.overrides,
-    ...(suite.broker.nodeId === undefined ? [] : [`node.id=${suite.broker.nodeId}`]),
-  ]
-  process.stdout.write(`${suite.name} expects a broker with ${wanted.join(', ')}\n`)
-  return attachToBroker(options.bootstrap)
+  const { nodeIds } = suite.broker
+  const overrides = [...suite.broker.overrides, ...options.overrides]
+  if (options.bootstrap !== undefined) {
+    const whose = nodeIds === undefined ? 'a broker' : `brokers ${nodeIds.join(', ')}`
+    process.stdout.write(`${suite.name} expects ${whose} with ${overrides.join(', ')}\n`)
+    return attachToBroker(options.bootstrap)
+  }
+  if (nodeIds !== undefined) return startNodes(options.kafka ? 'kafka' : 'ottla', nodeIds, overrides)
+  return options.kafka ? startKafka({ overrides }) : startOttla({ overrides })
+}
+
+function readJobs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const jobs = Number(text)
+  if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs ${text}: it is a number from 1 on`)
+  return jobs
 }
 
 function summarize(tallies: readonly Tally[], tookMs: number): number {
-  const failed = tallies.flatMap(tally => tally.failed)
-  const flaky = tallies.flatMap(tally => tally.flaky)
-  const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0)
   const lines = ['']
-  for (const name of flaky) lines.push(`flaky   ${name}`)
-  for (const name of failed) lines.push(`failed  ${name}`)
-  const better = sum(tally => tally.better)
-  if (better > 0) lines.push(`${better} pass that do not pass on Apache Kafka`)
-  if (flaky.length > 0) lines.push(`${flaky.length} passed only when they were tried again`)
+  for (const name of tallies.flatMap(tally => tally.flaky)) lines.push(`flaky   ${name}`)
+  for (const name of tallies.flatMap(tally => tally.failed)) lines.push(`failed  ${name}`)
+  for (const tally of tallies) lines.push(describeTally(tally))
+  const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0)
   const passed = sum(tally => tally.passed)
-  lines.push(`${passed} passed, ${failed.length} failed (${(tookMs / 1000).toFixed(0)} s)`)
+  const failed = sum(tally => tally.failed.length)
+  lines.push(`${passed} passed, ${failed} failed (${seconds(tookMs)})`)
   process.stdout.write(`${lines.join('\n')}\n`)
-  return failed.length > 0 || passed === 0 ? 1 : 0
+  return failed > 0 || passed === 0 ? 1 : 0
+}
+
+/** One line: what passes of what passes on Apache Kafka, and everything that makes this number smaller or larger. */
+function describeTally(tally: Tally): string {
+  const { suite, version, passed, expected, better, alike, flaky, failed, leftOut, tookMs } = tally
+  const parts = [`${passed - better} of the ${expected} pass that pass on Apache Kafka`]
+  if (failed.length > 0) parts.push(`${failed.length} failed`)
+  if (flaky.length > 0) parts.push(`${flaky.length} only when tried again`)
+  if (better > 0) parts.push(`${better} pass that do not pass there`)
+  if (alike > 0) parts.push(`${alike} pass on neither`)
+  parts.push(`${leftOut} left out`)
+  return `${suite} ${version}: ${parts.join(', ')} (${seconds(tookMs)})`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(0)} s`
 }

@@ -1,4 +1,3 @@
-import type { BrokerOptions } from '../broker.js'
 import type { Outcome } from './record.js'
 
 /** How one case ended. A unit may have many: subtests of a test, tests of a file. */
@@ -33,12 +32,21 @@ export interface InstalledSuite {
   readonly run: (context: UpstreamContext) => Promise<void>
 }
 
+export interface BrokerWanted {
+  /** Options of each broker as `name=value`, after those that every run has. */
+  readonly overrides: readonly string[]
+  /** The ids of several brokers; without it one is started. */
+  readonly nodeIds?: readonly number[]
+}
+
 /** A client's own test suite. */
 export interface UpstreamSuite {
   readonly name: string
   readonly about: string
-  /** What the suite expects of its broker. */
-  readonly broker: BrokerOptions
+  /** So many of its processes can run at a time on two cores without disturbing each other. */
+  readonly jobs: number
+  /** What the suite expects of its broker or brokers. */
+  readonly broker: BrokerWanted
   /** The unit that a case belongs to. */
   readonly unitOf: (name: string) => string
   /** Units that take so long that they are run only when asked for. */

@@ -10,6 +10,8 @@ import type { SuiteContext } from '../../suite.js'
 export interface Tools {
   /** Runs a tool to its end, whatever that is. `--bootstrap-server` is added to the arguments. */
   readonly run: (tool: string, args: readonly string[], options?: RunOptions) => Promise<Finished>
+  /** Runs a tool with these arguments alone. */
+  readonly runAsIs: Tools['run']
   /** Runs a tool that must end well; returns what it wrote to standard output. */
   readonly succeed: (tool: string, args: readonly string[], input?: string) => Promise<string>
   /** Runs a tool that must say this, on either stream, and must end badly unless it is known to hide its failures. */
@@ -23,16 +25,18 @@ export interface Tools {
 /** A virtual machine that lives for a second need not optimise. */
 const javaOptions = '-Xmx256M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto'
 
-export function makeTools(context: SuiteContext): Tools {
-  const runTool: Tools['run'] = (tool, args, options = {}) => {
-    const server = ['--bootstrap-server', context.bootstrap]
-    // Tools with subcommands want what is for all of them in front; cluster alone has it behind.
-    const all = tool === 'cluster' ? [...args, ...server] : [...server, ...args]
-    return run('bash', [oracleScript, 'tool', tool, ...all], {
+/** `server`: how the tools are told where to connect; `--bootstrap-controller` for the listener of controllers. */
+export function makeTools(context: SuiteContext, server = '--bootstrap-server'): Tools {
+  const runAsIs: Tools['run'] = (tool, args, options = {}) =>
+    run('bash', [oracleScript, 'tool', tool, ...args], {
       timeoutMs: 60_000,
       ...options,
       env: { ...options.env, KAFKA_HEAP: javaOptions },
     })
+  const runTool: Tools['run'] = (tool, args, options) => {
+    const address = [server, context.bootstrap]
+    // Tools with subcommands want what is for all of them in front; cluster alone has it behind.
+    return runAsIs(tool, tool === 'cluster' ? [...args, ...address] : [...address, ...args], options)
   }
   const succeed: Tools['succeed'] = async (tool, args, input) => {
     const finished = await runTool(tool, args, input === undefined ? {} : { input })
@@ -41,6 +45,7 @@ export function makeTools(context: SuiteContext): Tools {
   }
   return {
     run: runTool,
+    runAsIs,
     succeed,
     fail: async (tool, args, says, status) => {
       const finished = await runTool(tool, args)

@@ -16,8 +16,12 @@ const runMsMax = 1_800_000
 export const kafkajsTests: UpstreamSuite = {
   name: 'kafkajs',
   about: "kafkajs's __tests__: every request by itself, then producer, consumer and admin (--suite-dir kafkajs=FOLDER)",
-  // Its tests ask for node 0; its own brokers make topics of two partitions and let groups start at once.
-  broker: { overrides: ['num.partitions=2', 'group.initial.rebalance.delay.ms=0'], nodeId: 0 },
+  jobs: 3,
+  // As its own brokers are.
+  broker: {
+    nodeIds: [0, 1, 2],
+    overrides: ['num.partitions=2', 'default.replication.factor=2', 'group.initial.rebalance.delay.ms=0'],
+  },
   unitOf: name => name.slice(0, name.indexOf(': ')),
   isLong: () => false,
   install,
@@ -74,6 +78,7 @@ function writeDocker(scratch: string, bootstrap: string): void {
   const lines = [
     '#!/bin/bash',
     'if [ "$1" = ps ]; then echo broker; exit; fi',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: of the shell.
     'command="${@: -1}"',
     `exec bash '${oracleScript}' tool topics --bootstrap-server ${bootstrap} --alter \${command##*--alter}`,
     '',

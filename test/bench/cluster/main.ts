@@ -1,0 +1,275 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Kind, removeDirectory } from '../brokers.js'
+import { compileLoad, printTable, type Row, row, temporaryFolder } from '../table.js'
+import { type Measured, measure, type Work } from '../works.js'
+import { type Cluster, hasEnded, NODES, type NodeId, portOf, startNodes } from './nodes.js'
+import { activeController, createTopic, GapProducer, leaderPort } from './producer.js'
+
+/*
+ * npm run bench -- cluster [--rounds 3] [--seconds 6] [--warm 60] [--only produce,latency,start,gap,partitions]
+ *   [--partitions 10000] [--skip-kafka]
+ *
+ * Three nodes of Ottla and three of Apache Kafka, each broker and controller in one, by turns on this machine: three
+ * replicas, min.insync.replicas=2, acks=all.
+ */
+const NAMES: readonly Kind['name'][] = ['Ottla', 'Kafka']
+/** What a frozen or cut off leader may cost: the session timeout and half a second. */
+const SESSION_MS = 9000
+const SETTLE_MS = 5000
+const WARM_BATCHES = 200
+const IDLE_SECONDS = 10
+
+const TOPIC = 'bench'
+const settle = (ms = SETTLE_MS) => new Promise(resolve => setTimeout(resolve, ms))
+
+interface Options {
+  readonly rounds: number
+  readonly seconds: number
+  readonly warmSeconds: number
+  readonly names: readonly Kind['name'][]
+  readonly partitions: number
+  readonly isWanted: (name: string) => boolean
+}
+
+function produce(name: string, batchBytes: number, min: number): Work {
+  const args = ['produce', '--acks', '-1', '--conns', '1', '--depth', '4', '--batch', String(batchBytes)]
+  return {
+    name,
+    topic: TOPIC,
+    args: [...args, '--record', '1024'],
+    figures: [
+      { name: 'per CPU second of all nodes', unit: 'MiB', of: m => (m.mib_s * m.seconds) / m.cpuSeconds, min },
+      { name: 'throughput', unit: 'MiB/s', of: m => m.mib_s },
+      { name: 'p50', unit: 'ms', of: m => m.p50_ms },
+      { name: 'p99', unit: 'ms', of: m => m.p99_ms },
+    ],
+  }
+}
+
+const WORKS: readonly Work[] = [
+  produce('produce 16 KiB batches, RF 3', 16384, 5),
+  produce('produce 64 KiB batches, RF 3', 65536, 4),
+  produce('produce 1 MiB batches, RF 3', 1 << 20, 3),
+  {
+    name: 'latency: produce to consume, 200 batches/s, RF 3',
+    topic: 'tail',
+    args: ['latency', '--acks', '-1', '--rate', '200', '--batch', '1024', '--record', '900'],
+    figures: [
+      { name: 'p50', unit: 'ms', of: m => m.p50_ms, max: 0.8 },
+      { name: 'p99', unit: 'ms', of: m => m.p99_ms, max: 0.4 },
+    ],
+  },
+]
+
+export async function clusterBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '6' },
+      warm: { type: 'string', default: '60' },
+      only: { type: 'string', default: '' },
+      partitions: { type: 'string', default: '10000' },
+      'skip-kafka': { type: 'boolean', default: false },
+    },
+  })
+  const only = values.only === '' ? [] : values.only.split(',')
+  const options: Options = {
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    warmSeconds: Number(values.warm),
+    names: values['skip-kafka'] ? ['Ottla'] : NAMES,
+    partitions: Number(values.partitions),
+    isWanted: name => only.length === 0 || only.some(word => name.includes(word)),
+  }
+  const folder = temporaryFolder()
+  try {
+    const load = compileLoad(folder)
+    console.log(`three nodes; ${values.rounds} rounds of ${values.seconds} s; medians\n`)
+    const rows: Row[] = []
+    rows.push(...(await startRows(folder, options)))
+    rows.push(...(await loadRows(folder, load, options)))
+    rows.push(...(await gapRows(folder, options)))
+    rows.push(...(await partitionRows(folder, options)))
+    printTable(rows)
+  } finally {
+    removeDirectory(folder)
+  }
+}
+
+const portsOf = (name: Kind['name']) => NODES.map(node => portOf(name, node))
+
+/** Figures of each kind, in the order in which they were measured. */
+class Figures {
+  readonly #all = new Map<string, Map<string, number[]>>()
+
+  add(figure: string, name: string, value: number): void {
+    const ofFigure = this.#all.get(figure) ?? new Map<string, number[]>()
+    ofFigure.set(name, [...(ofFigure.get(name) ?? []), value])
+    this.#all.set(figure, ofFigure)
+  }
+
+  of(figure: string): ReadonlyMap<string, readonly number[]> {
+    return this.#all.get(figure) ?? new Map()
+  }
+}
+
+async function startRows(folder: string, { names, rounds, isWanted }: Options): Promise<Row[]> {
+  if (!isWanted('start')) return []
+  const figures = new Figures()
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const directory = join(folder, `start-${name}-${round}`)
+      const begun = performance.now()
+      const cluster = startNodes(name, directory)
+      // Kafka's directories are formatted by a process of its own, which does not count.
+      const started = performance.now()
+      await createTopic(portsOf(name), TOPIC)
+      const producer = new GapProducer(portsOf(name), TOPIC)
+      await producer.more(1)
+      figures.add('start', name, performance.now() - (name === 'Kafka' ? started : begun))
+      await producer.stop()
+      await settle()
+      figures.add('memory', name, cluster.residentMib())
+      await cluster.stop()
+      removeDirectory(directory)
+    }
+  }
+  const work = 'three processes'
+  return [
+    row(work, { name: 'start to the first acks=all record', unit: 'ms', max: 1 / 8 }, figures.of('start')),
+    row(work, { name: 'idle resident memory of all', unit: 'MiB' }, figures.of('memory')),
+  ]
+}
+
+async function loadRows(folder: string, load: string, options: Options): Promise<Row[]> {
+  const works = WORKS.filter(work => options.isWanted(work.name))
+  if (works.length === 0) return []
+  const clusters: Cluster[] = []
+  const measured = new Map<Work, Map<string, Measured[]>>()
+  try {
+    for (const name of options.names) {
+      const cluster = startNodes(name, join(folder, `load-${name}`))
+      clusters.push(cluster)
+      for (const topic of new Set(works.map(work => work.topic))) await createTopic(portsOf(name), topic)
+      for (const work of works) await measure(load, cluster, work, options.warmSeconds / works.length)
+    }
+    for (let round = 0; round < options.rounds; round++) {
+      for (const work of works) {
+        for (const cluster of clusters) {
+          const result = await measure(load, cluster, work, options.seconds)
+          const byName = measured.get(work) ?? new Map<string, Measured[]>()
+          byName.set(cluster.name, [...(byName.get(cluster.name) ?? []), result])
+          measured.set(work, byName)
+        }
+      }
+    }
+  } finally {
+    for (const cluster of clusters) await cluster.stop()
+  }
+  return [...measured].flatMap(([work, byName]) =>
+    work.figures.map(figure => row(work.name, figure, new Map([...byName].map(([n, all]) => [n, all.map(figure.of)])))),
+  )
+}
+
+type Blow = 'controlled shutdown of a leader' | 'kill -9' | 'frozen leader'
+
+/** Does something to a node, and measures the longest time that a producer goes without an acknowledgement. */
+async function gapOf(cluster: Cluster, node: NodeId, blow: Blow): Promise<number> {
+  const producer = new GapProducer(portsOf(cluster.name), TOPIC)
+  try {
+    await producer.more(WARM_BATCHES)
+    producer.reset()
+    const victim = cluster.processes.get(node)!
+    if (blow === 'frozen leader') victim.process.kill('SIGSTOP')
+    else if (blow === 'kill -9') await victim.stop('SIGKILL')
+    else await victim.stop('SIGTERM')
+    if (blow === 'frozen leader') await settle(SESSION_MS + SETTLE_MS)
+    await producer.more(WARM_BATCHES)
+    const gap = producer.longestGapMs
+    if (blow === 'frozen leader') victim.process.kill('SIGCONT')
+    else await cluster.restart(node)
+    await settle()
+    return gap
+  } finally {
+    await producer.stop()
+  }
+}
+
+async function leaderOf(name: Kind['name']): Promise<NodeId> {
+  const port = await leaderPort(portsOf(name), TOPIC)
+  const node = NODES.find(each => portOf(name, each) === port)
+  if (node === undefined) throw new Error('the topic has no leader')
+  return node
+}
+
+async function gapRows(folder: string, { names, rounds, isWanted }: Options): Promise<Row[]> {
+  if (!isWanted('gap')) return []
+  const figures = new Figures()
+  for (const name of names) {
+    const cluster = startNodes(name, join(folder, `gap-${name}`))
+    try {
+      await createTopic(portsOf(name), TOPIC)
+      await settle()
+      for (let round = 0; round < rounds; round++) {
+        const gap = async (figure: string, node: NodeId, blow: Blow) =>
+          figures.add(figure, name, await gapOf(cluster, node, blow))
+        await gap('shutdown', await leaderOf(name), 'controlled shutdown of a leader')
+        const controller = (await activeController(portsOf(name))) as NodeId
+        const leader = await leaderOf(name)
+        await gap(controller === leader ? 'both' : 'leader', leader, 'kill -9')
+        const next = (await activeController(portsOf(name))) as NodeId
+        await gap((await leaderOf(name)) === next ? 'both' : 'controller', next, 'kill -9')
+        await gap('frozen', await leaderOf(name), 'frozen leader')
+      }
+    } finally {
+      for (const { process: child } of cluster.processes.values()) if (!hasEnded(child)) child.kill('SIGCONT')
+      await cluster.stop('SIGKILL')
+    }
+  }
+  const work = 'longest gap of a producer'
+  const figure = (name: string) => ({ name, unit: 'ms' })
+  return [
+    row(work, figure('controlled shutdown of a leader (100 ms)'), figures.of('shutdown')),
+    row(work, figure('kill -9 of a leader (1.5 s)'), figures.of('leader')),
+    row(work, figure('kill -9 of the active controller (1.5 s)'), figures.of('controller')),
+    row(work, figure('kill -9 of leader and active controller in one (1.5 s)'), figures.of('both')),
+    row(work, figure('frozen leader (session timeout of 9 s, and 0.5 s)'), figures.of('frozen')),
+  ].filter(({ values }) => values.size > 0)
+}
+
+const PARTITIONS_OF_A_TOPIC = 100
+
+/** Many partitions of three replicas: what they cost when nothing happens, and how long one takes to fail over. */
+async function partitionRows(folder: string, { names, rounds, isWanted, partitions }: Options): Promise<Row[]> {
+  if (!isWanted('partitions')) return []
+  const figures = new Figures()
+  for (const name of names) {
+    const directory = join(folder, `partitions-${name}`)
+    const cluster = startNodes(name, directory)
+    try {
+      const topics = Math.ceil(partitions / PARTITIONS_OF_A_TOPIC)
+      for (let i = 0; i < topics; i++) await createTopic(portsOf(name), `many-${i}`, PARTITIONS_OF_A_TOPIC)
+      await createTopic(portsOf(name), TOPIC)
+      await settle(3 * SETTLE_MS)
+      for (let round = 0; round < rounds; round++) {
+        const before = cluster.cpuSeconds()
+        await settle(IDLE_SECONDS * 1000)
+        figures.add('idle', name, (cluster.cpuSeconds() - before) / IDLE_SECONDS)
+        figures.add('memory', name, cluster.residentMib())
+        figures.add('failover', name, await gapOf(cluster, await leaderOf(name), 'kill -9'))
+        await settle(2 * SETTLE_MS)
+      }
+    } finally {
+      await cluster.stop('SIGKILL')
+      removeDirectory(directory)
+    }
+  }
+  const work = `3 nodes, ${partitions} partitions of RF 3`
+  return [
+    row(work, { name: 'idle CPU of all nodes', unit: 's/s', max: 0.5 }, figures.of('idle')),
+    row(work, { name: 'failover of one node: longest gap', unit: 'ms', max: 0.5 }, figures.of('failover')),
+    row(work, { name: 'resident memory of all', unit: 'MiB' }, figures.of('memory')),
+  ]
+}

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Figure, median } from './works.js'
+
+/** A line of the table: one figure of one work, for each kind of broker. */
+export interface Row {
+  readonly work: string
+  readonly figure: Pick<Figure, 'name' | 'unit' | 'min' | 'max'>
+  readonly values: ReadonlyMap<string, number>
+}
+
+export function printTable(rows: readonly Row[]): void {
+  console.log('| work | figure | Ottla | Kafka | ratio | asked for |')
+  console.log('|---|---|---|---|---|---|')
+  for (const { work, figure, values } of rows) {
+    const ours = values.get('Ottla') ?? Number.NaN
+    const theirs = values.get('Kafka') ?? Number.NaN
+    const ratio = ours / theirs
+    const { min, max } = figure
+    const asked = min !== undefined ? `>= ${round(min)} x` : max !== undefined ? `<= ${round(max)} x` : ''
+    const kept = min !== undefined ? ratio >= min : max !== undefined ? ratio <= max : null
+    const mark = kept === null || Number.isNaN(ratio) ? '' : kept ? ' ok' : ' MISSED'
+    console.log(
+      `| ${work} | ${figure.name}, ${figure.unit} | ${round(ours)} | ${round(theirs)} | ${round(ratio)} x | ${asked}${mark} |`,
+    )
+  }
+}
+
+function round(value: number): string {
+  if (Number.isNaN(value)) return ''
+  return value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1)
+      : value >= 0.1
+        ? value.toFixed(2)
+        : value.toFixed(4)
+}
+
+/** A line made of the figures of all rounds. */
+export function row(work: string, figure: Row['figure'], values: ReadonlyMap<string, readonly number[]>): Row {
+  return { work, figure, values: new Map([...values].map(([name, all]) => [name, median(all)])) }
+}
+
+/** A folder for everything that a run makes. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'ottla-bench-'))
+}
+
+/** Builds the load generator; returns its path. */
+export function compileLoad(folder: string): string {
+  const load = join(folder, 'load')
+  execFileSync('cc', ['-O2', '-o', load, 'test/bench/load.c'])
+  return load
+}

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import type { MixedNode } from './node.js'
+
+/** What Kafka logs as an error although it is none, or is of this machine. */
+const ALLOWED = [
+  // A replica that a reassignment brings to a broker.
+  /Expected partition \S+ with topic id \S+ to exist, but it was missing. Creating/,
+  // A controller that was asked before it knew that it is the active one.
+  /ControllerApis .* Unexpected error handling request.*\n.*NotControllerException/,
+  // The last voter to stop has nobody to hand over to.
+  /Graceful shutdown of RaftClient failed/,
+  /Exceptionally slow controller event/,
+]
+const SHOWN_MAX = 5
+const LINE_CHARS_MAX = 600
+
+/** Errors in the log of a node that no check has looked for: what it says of what it was sent. */
+export function complaintsOf(node: MixedNode): string[] {
+  const lines = readFileSync(node.logFile, 'utf8').split('\n')
+  const isError = node.kind === 'kafka' ? / (ERROR|FATAL) / : /^\[[\d:.]+\] (ERROR|FATAL):/
+  const found = lines.filter((line, index) => {
+    // The exception is on the line after it.
+    const whole = `${line}\n${lines[index + 1] ?? ''}`
+    return isError.test(line) && !ALLOWED.some(allowed => allowed.test(whole))
+  })
+  return found.slice(0, SHOWN_MAX).map(line => `${node.name}: ${line.slice(0, LINE_CHARS_MAX)}`)
+}

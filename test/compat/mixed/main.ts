@@ -1,0 +1,69 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { cacheDirectory } from '../cache.js'
+import { installClients } from '../cluster/checks.js'
+import { mixedChecks } from './checks.js'
+import { installPrograms } from './programs.js'
+import { Results, runChecks } from './results.js'
+import { Room } from './room.js'
+import { type Scenario, scenarios } from './scenarios.js'
+
+const usage = `npm run compat -- mixed [options]
+
+Nodes of Ottla and of Apache Kafka as one cluster: records, groups and leadership go both ways, each kind is killed and
+started again, and in the end all replicas have the same bytes.
+
+${scenarios.map(({ name, about }) => `  ${name.padEnd(5)}${about}`).join('\n')}
+
+  --only A,B     these alone ('c' is c1 and c2)
+  --match TEXT   only checks whose name contains TEXT
+  --port N       the first of twenty ports (default: free ones)
+  --keep FOLDER  where directories and logs lie and stay
+
+Everything is installed into ${cacheDirectory} (OTTLA_COMPAT names another folder).
+`
+
+/** `npm run compat -- mixed`. Returns the exit status. */
+export async function mixedMain(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      match: { type: 'string', default: '' },
+      port: { type: 'string' },
+      keep: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const chosen = choose(values.only)
+  await installClients()
+  const programs = await installPrograms()
+  const results = new Results()
+  for (const scenario of chosen) {
+    process.stdout.write(`${scenario.name}: ${scenario.about}\n`)
+    const where = values.keep === undefined ? {} : { folder: join(values.keep, scenario.name) }
+    if (where.folder !== undefined) mkdirSync(where.folder, { recursive: true })
+    const port = values.port === undefined ? {} : { port: Number(values.port) }
+    const room = await Room.make(scenario.plan, programs, { ...where, ...port })
+    await runChecks(room, context => mixedChecks(context, room, scenario), {
+      name: scenario.name,
+      match: values.match,
+      results,
+    })
+  }
+  return results.summary()
+}
+
+function choose(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return scenarios
+  return only.split(',').flatMap(name => {
+    const found = scenarios.filter(one => one.name.startsWith(name))
+    if (found.length === 0) throw new Error(`no ${name}; there are ${scenarios.map(one => one.name).join(', ')}`)
+    return found
+  })
+}

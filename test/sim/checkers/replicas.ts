@@ -1,0 +1,166 @@
+import { type MetadataDelta, partitionChange } from '#src/metadata/delta.js'
+import type { PartitionImage } from '#src/metadata/image.js'
+import type { World } from '../world.js'
+import { type PartitionHistory, Violation } from './history.js'
+
+/**
+ * Who may lead, and what it must have.
+ *
+ * - Every member of the ISR has all that is committed: all that a consumer saw, and all that was acknowledged with
+ *   acks=all.
+ * - A leader that is elected cleanly (from the ISR, or from the ELR when that is empty) has it too.
+ * - Who lost power may have lost the end of its log. It leads again only if no other eligible replica is there.
+ * - Another replica leads only where the topic allows unclean elections, or when neither ISR nor ELR has anyone left.
+ */
+export class ReplicaChecker {
+  readonly #world: World
+  /** Nodes that lost power since they last were in sync, by partition; with the broker epoch that they had. */
+  readonly #doubtful = new Map<string, Map<number, number>>()
+  /**
+   * Who registers as another process in the change that is looked at. Nobody knows that it went down cleanly (a process
+   * that is killed has no time to say so), so it is not eligible any more.
+   */
+  readonly #newProcesses = new Set<number>()
+  /** Somebody has asked for unclean elections by hand. */
+  allowsUnclean = false
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** A node is about to lose what it has not synced. */
+  powerLost(nodeId: number, isDiskGone: boolean): void {
+    const { logs, coverage, plan } = this.#world
+    for (const [partition, log] of logs.partitionsOf(nodeId)) {
+      if (!isDiskGone && (log.syncedEnd === log.end || plan.isFlushed)) continue
+      coverage.count('power lost with records that were not synced')
+      this.#doubtfulOf(partition).set(nodeId, this.#brokerEpoch(nodeId))
+    }
+  }
+
+  #doubtfulOf(partition: string): Map<number, number> {
+    let found = this.#doubtful.get(partition)
+    if (found === undefined) this.#doubtful.set(partition, (found = new Map()))
+    return found
+  }
+
+  #brokerEpoch(nodeId: number): number {
+    return this.#world.truth.image.cluster.broker(nodeId)?.epoch ?? -1
+  }
+
+  /** The committed metadata has changed. */
+  changed(delta: MetadataDelta): void {
+    this.#newProcesses.clear()
+    for (const [nodeId, { before, after }] of delta.brokers) {
+      if (before !== null && after !== null && before.epoch !== after.epoch) this.#newProcesses.add(nodeId)
+    }
+    for (const change of delta.topics.values()) {
+      for (const number of change.partitions) {
+        const { before, after } = partitionChange(change, number)
+        if (before !== null && after !== null) this.#partitionChanged(`${change.name}-${number}`, before, after)
+      }
+    }
+    for (const { before, after } of delta.brokers.values()) {
+      if (after?.fenced === true && before?.fenced === false) this.#world.coverage.count('broker fenced')
+    }
+  }
+
+  #partitionChanged(name: string, before: PartitionImage, after: PartitionImage): void {
+    const { coverage } = this.#world
+    const doubtful = this.#doubtfulOf(name)
+    if (after.isr.length < before.isr.length) coverage.count('ISR shrunk')
+    if (after.isr.length > before.isr.length) coverage.count('ISR grown')
+    if (after.elr.length > before.elr.length) coverage.count('replica went from the ISR to the ELR')
+    if (after.addingReplicas.length > 0 && before.addingReplicas.length === 0) coverage.count('reassignment begun')
+    if (after.addingReplicas.length === 0 && before.addingReplicas.length > 0) coverage.count('reassignment ended')
+    if (after.leader >= 0 && after.leaderEpoch !== before.leaderEpoch) this.#elected(name, before, after)
+    else if (after.leader < 0 && before.leader >= 0) coverage.count('partition without a leader')
+    // Only the process that came after the loss can have caught up: the change may be older than the loss.
+    for (const nodeId of after.isr) {
+      const isBack = doubtful.get(nodeId) !== this.#brokerEpoch(nodeId)
+      if (!before.isr.includes(nodeId) && isBack) doubtful.delete(nodeId)
+    }
+  }
+
+  #elected(name: string, before: PartitionImage, after: PartitionImage): void {
+    const { coverage, truth, logs } = this.#world
+    const { leader } = after
+    const doubtful = this.#doubtfulOf(name)
+    const end = logs.log(leader, name)?.end ?? 0
+    // Nobody has noticed yet that it is gone: it is elected, and will never know.
+    if (doubtful.get(leader) === this.#brokerEpoch(leader)) return
+    const eligible = [...before.isr, ...before.elr].filter(nodeId => !this.#newProcesses.has(nodeId))
+    const others = eligible.filter(nodeId => {
+      return nodeId !== leader && !doubtful.has(nodeId) && truth.image.cluster.broker(nodeId)?.fenced === false
+    })
+    const fromElr = !before.isr.includes(leader) && before.elr.includes(leader)
+    // The change that ends a reassignment takes the new replica into the ISR and makes it leader in one.
+    const isReassigned = String(after.replicas) !== String(before.replicas) && after.leaderRecoveryState === 0
+    const isClean = before.isr.includes(leader) || fromElr || isReassigned
+    coverage.count(leader === before.leader ? 'leader elected again' : 'leader elected')
+    if (fromElr) coverage.count('leader elected from the ELR')
+    const isLastKnown = eligible.length === 0 && before.lastKnownElr.includes(leader)
+    if (isLastKnown) coverage.count('last known leader elected')
+    // The last leader has what it had, if its power did not fail.
+    if (!isClean && !(isLastKnown && !doubtful.has(leader))) {
+      coverage.count('leader elected uncleanly')
+      if (eligible.length > 0 && !this.#allowsUnclean(name)) {
+        throw new Violation(
+          `${name}: node ${leader} leads, which was not eligible: ${JSON.stringify([before, after])}`,
+        )
+      }
+      this.#world.weaken(name, end)
+    } else if (doubtful.has(leader)) {
+      if (others.length > 0) {
+        throw new Violation(`${name}: node ${leader}, which lost power, leads though ${others} are there`)
+      }
+      this.#world.weaken(name, end)
+    } else {
+      const history = this.#world.history.partitions.get(name)
+      if (history !== undefined && end < history.firmEnd) {
+        throw new Violation(`${name}: node ${leader} leads with ${end} of ${history.firmEnd} records`)
+      }
+    }
+    doubtful.delete(leader)
+  }
+
+  #allowsUnclean(name: string): boolean {
+    const topic = name.slice(0, name.lastIndexOf('-'))
+    const { plan } = this.#world
+    return this.allowsUnclean || plan.topics.find(each => each.name === topic)?.allowsUnclean === true
+  }
+
+  /** A client knows that all below `end` is committed. */
+  committed(history: PartitionHistory, end: number): void {
+    const { truth, logs } = this.#world
+    const image = truth.image.topics.partition(history.topic, history.partition)
+    if (image === undefined) return
+    const doubtful = this.#doubtful.get(history.name)
+    for (const nodeId of image.isr) {
+      if (doubtful?.has(nodeId) === true || truth.image.cluster.broker(nodeId)?.fenced !== false) continue
+      const has = logs.log(nodeId, history.name)?.end ?? 0
+      if (has >= end) continue
+      throw new Violation(`${history.name}: ${end} records are committed, node ${nodeId} of the ISR has ${has}`)
+    }
+  }
+
+  /** All replicas are in sync: their logs must be the same. */
+  expectSameLogs(): string | null {
+    const { truth, logs } = this.#world
+    for (const topic of truth.image.topics.all()) {
+      for (const [number, partition] of topic.partitions.entries()) {
+        const name = `${topic.name}-${number}`
+        if (partition.isr.length < partition.replicas.length) return `${name} is not in sync everywhere`
+        const found = partition.replicas.map(nodeId => logs.log(nodeId, name))
+        const ends = new Set(found.map(log => log?.end ?? 0))
+        if (ends.size > 1) return `${name} ends at ${[...ends]}`
+        if (name.startsWith('__consumer_offsets')) continue
+        const texts = found.map(log => {
+          return (log?.batches() ?? []).map(each => `${each.baseOffset}/${each.leaderEpoch}/${each.crc}`).join(' ')
+        })
+        if (new Set(texts).size > 1) throw new Violation(`${name} is not the same on ${partition.replicas}`)
+      }
+    }
+    return null
+  }
+}

@@ -1,0 +1,193 @@
+import { ErrorCode } from '#protocol/errors.js'
+import { Fetch } from '#protocol/messages/fetch.js'
+import { ListOffsets } from '#protocol/messages/list-offsets.js'
+import { batchPositions, computedCrc, isControl, storedCrc } from '#protocol/records/batch.js'
+import { readRecords } from '#protocol/records/reader.js'
+import { PeerError } from '#src/client/peer.js'
+import { type PartitionHistory, Violation } from '../checkers/history.js'
+import type { World } from '../world.js'
+import type { ClusterClient } from './cluster-client.js'
+import { isPassing, unexpected } from './errors.js'
+
+const FETCH_VERSION = 12
+const BYTES_MAX = 1 << 20
+
+export interface ReadRecord {
+  readonly offset: number
+  readonly value: string
+}
+
+/** The records in the answer to a fetch, from `from` on; checks every checksum. */
+export function recordsIn(bytes: Uint8Array, from: number, where: string): { records: ReadRecord[]; next: number } {
+  const buffer = Buffer.from(bytes)
+  const records: ReadRecord[] = []
+  let next = from
+  for (const position of batchPositions(buffer)) {
+    if (computedCrc(buffer, position) !== storedCrc(buffer, position)) {
+      throw new Violation(`${where}: a batch behind ${next} has a wrong checksum`)
+    }
+    if (isControl(buffer, position)) continue
+    for (const { offset, value } of readRecords(buffer, position)) {
+      if (offset < next) continue
+      records.push({ offset, value: value === null ? '' : Buffer.from(value).toString().trimEnd() })
+      next = offset + 1
+    }
+  }
+  return { records, next }
+}
+
+/** A consumer without a group, which reads a partition from its beginning and tells the history what it sees. */
+export class SimReader {
+  readonly #world: World
+  readonly #client: ClusterClient
+  readonly #topic: string
+  readonly #partition: number
+  readonly #history: PartitionHistory
+  #position = 0
+  /** The high watermark that the leader of an epoch has told. */
+  #watermark = { epoch: -1, offset: -1 }
+  /** Latest offset that was listed. */
+  #listed = 0
+  #disasters = 0
+
+  constructor(world: World, client: ClusterClient, topic: string, partition: number) {
+    this.#world = world
+    this.#client = client
+    this.#topic = topic
+    this.#partition = partition
+    this.#history = world.history.partition(topic, partition)
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    const client = this.#client
+    while (!isOver()) {
+      const leader = await client.leaderOf(this.#topic, this.#partition, isOver)
+      if (leader === null) return
+      try {
+        const isFine = client.random.below(8) === 0 ? await this.#list(leader) : await this.#fetch(leader)
+        if (!isFine) {
+          await client.pause(100)
+          await client.refreshQuietly([this.#topic])
+        }
+      } catch (error) {
+        if (!(error instanceof PeerError)) throw error
+        await client.pause(100)
+        await client.refreshQuietly([this.#topic])
+      }
+    }
+  }
+
+  /** After a disaster the log may be shorter than what was read. */
+  #mindDisasters(): void {
+    if (this.#disasters === this.#history.disasters) return
+    this.#disasters = this.#history.disasters
+    this.#position = Math.min(this.#position, this.#history.visibleEnd)
+    this.#watermark = { epoch: -1, offset: -1 }
+    this.#listed = 0
+  }
+
+  async #fetch(leader: number): Promise<boolean> {
+    this.#mindDisasters()
+    const epoch = this.#client.place(this.#topic, this.#partition)!.leaderEpoch
+    const position = this.#position
+    const disasters = this.#disasters
+    const answer = await this.#client.ask(leader, Fetch, FETCH_VERSION, {
+      maxWaitMs: 500,
+      minBytes: 1,
+      maxBytes: BYTES_MAX,
+      topics: [
+        {
+          topic: this.#topic,
+          partitions: [
+            {
+              partition: this.#partition,
+              currentLeaderEpoch: epoch,
+              fetchOffset: position,
+              partitionMaxBytes: BYTES_MAX,
+            },
+          ],
+        },
+      ],
+    })
+    if (disasters !== this.#history.disasters) return true
+    const data = answer.responses[0]?.partitions[0]
+    if (data === undefined) throw unexpected(`Fetch of ${this.#history.name}`, answer.errorCode)
+    if (isPassing(data.errorCode)) return false
+    if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      throw new Violation(`${this.#history.name}: ${position} was read up to, and is out of range now`)
+    }
+    if (data.errorCode !== ErrorCode.NONE) throw unexpected(`Fetch of ${this.#history.name}`, data.errorCode)
+    this.#mindWatermark(epoch, data.highWatermark)
+    const { records, next } = recordsIn(data.records ?? Buffer.alloc(0), position, this.#history.name)
+    for (const { offset, value } of records) {
+      if (offset >= data.highWatermark) {
+        throw new Violation(`${this.#history.name}: ${offset} was read, the high watermark is ${data.highWatermark}`)
+      }
+      this.#world.history.read++
+      this.#history.seen(offset, value)
+    }
+    if (records.length > 0) this.#world.committed(this.#history, next)
+    if (next === this.#position && records.length === 0 && (data.records?.length ?? 0) > 0) {
+      throw new Violation(`${this.#history.name}: bytes without a record at ${position}`)
+    }
+    this.#position = next
+    return true
+  }
+
+  #mindWatermark(epoch: number, offset: number): void {
+    if (epoch === this.#watermark.epoch && offset < this.#watermark.offset) {
+      const { name } = this.#history
+      throw new Violation(`${name}: the high watermark went from ${this.#watermark.offset} back to ${offset} in epoch ${epoch}`)
+    }
+    if (epoch >= this.#watermark.epoch) this.#watermark = { epoch, offset }
+  }
+
+  async #list(leader: number): Promise<boolean> {
+    this.#mindDisasters()
+    const disasters = this.#disasters
+    const answer = await this.#client.ask(leader, ListOffsets, 7, {
+      replicaId: -1,
+      topics: [{ name: this.#topic, partitions: [{ partitionIndex: this.#partition, timestamp: -1 }] }],
+    })
+    if (disasters !== this.#history.disasters) return true
+    const data = answer.topics[0]!.partitions[0]!
+    if (isPassing(data.errorCode)) return false
+    if (data.errorCode !== ErrorCode.NONE) throw unexpected(`ListOffsets of ${this.#history.name}`, data.errorCode)
+    if (data.offset < this.#listed) {
+      throw new Violation(`${this.#history.name}: the end went from ${this.#listed} back to ${data.offset}`)
+    }
+    this.#listed = data.offset
+    return true
+  }
+}
+
+/** Reads a whole partition from its leader; null when that fails for now. */
+export async function readAll(
+  client: ClusterClient,
+  topic: string,
+  partition: number,
+): Promise<ReadonlyMap<number, string> | null> {
+  const values = new Map<number, string>()
+  const leader = await client.leaderOf(topic, partition, () => false)
+  const currentLeaderEpoch = client.place(topic, partition)!.leaderEpoch
+  const partitionMaxBytes = BYTES_MAX
+  try {
+    for (let next = 0; ; ) {
+      const answer = await client.ask(leader!, Fetch, FETCH_VERSION, {
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes: BYTES_MAX,
+        topics: [{ topic, partitions: [{ partition, currentLeaderEpoch, fetchOffset: next, partitionMaxBytes }] }],
+      })
+      const data = answer.responses[0]?.partitions[0]
+      if (data === undefined || data.errorCode !== ErrorCode.NONE) return null
+      const found = recordsIn(data.records ?? Buffer.alloc(0), next, `${topic}-${partition}`)
+      for (const { offset, value } of found.records) values.set(offset, value)
+      if (found.next === next) return next === data.highWatermark ? values : null
+      next = found.next
+    }
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error
+    return null
+  }
+}
