@@ -90,7 +90,10 @@ export class PartitionLog {
 
   /** The latest leader epoch that the log knows, -1 if none. */
   get latestEpoch(): number {
-    return this.state.epochs.latestEpoch
+    const { state } = this
+    // A log that never had a record has no epochs: no file is looked for, which counts where there are thousands.
+    if (!state.areEpochsLoaded && state.logEndOffset === 0) return -1
+    return state.epochs.latestEpoch
   }
 
   /** Why no method works any more; null while all is well. */

@@ -200,7 +200,7 @@ test('no test sleeps', () => {
 
 test('every test stands where its subject stands', () => {
   const subjects = new Set(layers.map(source => source.path.replace(/\.ts$/, '')))
-  const free = /^test\/(tidy|readme|quick-start|crash|fuzz|e2e|sim|compat|bench|vectors|support|broker)/
+  const free = /^test\/(tidy|readme|quick-start|crash|chaos|fuzz|e2e|sim|compat|bench|vectors|support|broker)/
   const problems = tests
     .map(source => source.path)
     .filter(path => path.endsWith('.test.ts') && !free.test(path))

@@ -18,7 +18,7 @@ import type { MetadataPublisher } from '../metadata/publisher.js'
 import { ReplicaManager } from '../replication/replica-manager.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
-import type { Millis } from '../runtime/ports.js'
+import type { Millis, Timer } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
 import { CoordinatorLeadership, coordinatorLocator, type Groups, openGroups } from './coordinators.js'
 import type { NodeDirectories } from './directories.js'
@@ -75,7 +75,6 @@ export class BrokerRole {
   readonly #isSeenUnfenced = new Promise<void>(resolve => {
     this.#onUnfenced = resolve
   })
-
   #onClusterKnown: () => void = () => {}
   /** What it registers depends on what is finalized. */
   readonly #isClusterKnown = new Promise<void>(resolve => {
@@ -114,11 +113,10 @@ export class BrokerRole {
 
   /** What the handlers of a broker use of it. */
   get services() {
-    const { clusterId, lifecycle, image } = { ...this.#parts, lifecycle: this.lifecycle, image: this.#image }
-    const { controllerChannel, config, ports } = this.#parts
+    const { clusterId, controllerChannel, config, ports } = this.#parts
     const { nodeId: brokerId } = config.node
     const allocate = async () => {
-      const request = { brokerId, brokerEpoch: lifecycle.epoch }
+      const request = { brokerId, brokerEpoch: this.lifecycle.epoch }
       const deadline = ports.clock.now() + PRODUCER_IDS_MS_MAX
       const { errorCode, ...block } = await controllerChannel.call(AllocateProducerIds, request, deadline)
       if (errorCode !== 0) throw new Error(`the controller gives no producer ids: ${errorCode}`)
@@ -130,8 +128,8 @@ export class BrokerRole {
       producerIds: new ProducerIdBlocks(allocate),
       replicas: this.replicas,
       groups: this.groups,
-      topics: topicLookup(image),
-      coordinators: coordinatorLocator(image, this.#topicMaker),
+      topics: topicLookup(this.#image),
+      coordinators: coordinatorLocator(this.#image, this.#topicMaker),
     }
   }
 
@@ -151,20 +149,19 @@ export class BrokerRole {
   async leave(): Promise<void> {
     const { clock } = this.#parts.ports
     const isOver = this.lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX)
-    let isWatching = true
+    let timer: Timer | null = null
     const isAlone = new Promise<void>(resolve => {
       let aloneSince: Millis | null = null
       const watch = (): void => {
         const now = clock.now()
-        if (!isWatching) return resolve()
         aloneSince = this.#parts.hasController() ? null : (aloneSince ?? now)
         if (aloneSince !== null && now - aloneSince >= NO_CONTROLLER_MS_MAX) resolve()
-        else clock.at(now + NO_CONTROLLER_MS_MAX / 4, watch)
+        else timer = clock.at(now + NO_CONTROLLER_MS_MAX / 4, watch)
       }
       watch()
     })
     await Promise.race([isOver, isAlone])
-    isWatching = false
+    ;(timer as Timer | null)?.cancel()
     this.lifecycle.close()
   }
 

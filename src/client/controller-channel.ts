@@ -43,6 +43,8 @@ export interface QuorumControllerChannelParts {
 
 const RETRY_MS_MIN: Millis = 10
 const RETRY_MS_MAX: Millis = 200
+/** How long a controller that leads no more has for answers that are on their way, ms. */
+const LAST_ANSWERS_MS: Millis = 100
 
 interface Way {
   readonly place: ControllerPlace & { readonly kind: 'remote' }
@@ -51,11 +53,13 @@ interface Way {
 
 /**
  * A ControllerChannel that finds the controller by the leader of the quorum. It has one connection, which comes about
- * when something is sent, and is given up at once when another node leads.
+ * when something is sent, and is given up when another node leads.
  */
 export class QuorumControllerChannel implements ControllerChannel {
   readonly #parts: QuorumControllerChannelParts
   #way: Way | null = null
+  /** Connections to controllers of before, that are about to be closed. */
+  readonly #retired = new Map<Way, Timer>()
   /** Those who wait for a controller, or for another try. */
   readonly #pausing = new Set<() => void>()
   #calls = 0
@@ -81,18 +85,36 @@ export class QuorumControllerChannel implements ControllerChannel {
     }
   }
 
-  /** Another node is the active controller, or none: what waits for the old one is sent to the new one. */
+  /**
+   * Another node is the active controller, or none: what waits for the old one is sent to the new one. But one that
+   * went in order may have its last answers on the way.
+   */
   controllerChanged(): void {
     const way = this.#way
     const place = this.#parts.find()
-    if (way !== null && !(place?.kind === 'remote' && isSame(place, way.place))) this.#drop(way)
+    if (way !== null && !(place?.kind === 'remote' && isSame(place, way.place))) this.#retire(way)
     this.#wake()
   }
 
   close(): void {
     this.#closed = true
     if (this.#way !== null) this.#drop(this.#way)
+    for (const [way, timer] of this.#retired) {
+      timer.cancel()
+      this.#drop(way)
+    }
+    this.#retired.clear()
     this.#wake()
+  }
+
+  #retire(way: Way): void {
+    const { clock } = this.#parts
+    this.#way = null
+    const end = (): void => {
+      this.#retired.delete(way)
+      this.#drop(way)
+    }
+    this.#retired.set(way, clock.at(clock.now() + LAST_ANSWERS_MS, end))
   }
 
   async #callUntil<Q extends Fields, R extends Fields>(

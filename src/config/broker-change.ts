@@ -12,8 +12,8 @@ import { invalidValue, isKnownClass, parseValue } from './values.js'
 /**
  * What is wrong with a set of dynamic broker options, in Kafka's words, or null. Goes with INVALID_REQUEST.
  *
- * `proposed` would be all dynamic options of this broker (`perBroker`), or of the whole cluster. Without `broker`, as for
- * the options of another one, what would come out is not looked at.
+ * `proposed` would be all dynamic options of this broker (`perBroker`), or of the whole cluster. Without `broker`, as
+ * for the options of another one, what would come out is not looked at.
  */
 export function checkBrokerChange(proposed: ConfigMap, perBroker: boolean, broker: BrokerConfig | null): string | null {
   return (

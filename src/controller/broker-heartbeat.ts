@@ -150,7 +150,7 @@ function directoryRecords(
   const { cordonedLogDirs } = request
   if (metadataAllows(metadataVersion, 'cordonedDirectories') && cordonedLogDirs !== null) {
     const cordoned = [...cordonedLogDirs].sort()
-    if (cordoned.join() !== broker.cordonedDirectories.join()) {
+    if (cordoned.join() !== (broker.cordonedDirectories ?? []).join()) {
       records.push(registrationChange(3, { ...ids, cordonedLogDirs: cordoned }))
     }
   }

@@ -56,6 +56,18 @@ export class BrokerSessions {
     session.shutdownOffset = -1
   }
 
+  /**
+   * Those of unfenced brokers go on for so much longer, because in that time nobody could be heard of, and in any case
+   * as if they had been heard of at `leastContact`.
+   */
+  prolong(image: MetadataImage, ms: Millis, leastContact: Millis): void {
+    for (const session of this.#sessions.values()) {
+      if (image.cluster.broker(session.id)?.fenced !== false || session.lastContact === Number.NEGATIVE_INFINITY)
+        continue
+      session.lastContact = Math.max(session.lastContact + ms, leastContact)
+    }
+  }
+
   isValid(brokerId: number, now: Millis, timeoutMs: Millis): boolean {
     const session = this.#sessions.get(brokerId)
     return session !== undefined && session.lastContact + timeoutMs > now

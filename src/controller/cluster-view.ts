@@ -22,7 +22,7 @@ export function isActiveBroker(cluster: ClusterImage, brokerId: number): boolean
 export function isCordoned(cluster: ClusterImage, brokerId: number): boolean {
   const broker = cluster.broker(brokerId)
   if (broker === undefined || broker.directories.length === 0) return false
-  return broker.directories.every(directory => broker.cordonedDirectories.includes(directory))
+  return broker.directories.every(directory => broker.cordonedDirectories?.includes(directory) ?? false)
 }
 
 /** Where a new replica on a broker is put: its only directory, or the broker is to choose one. */

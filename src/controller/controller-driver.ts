@@ -85,6 +85,8 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
   #appendedOffset = -1
   #timer: Timer | null = null
   #timerAt: Millis = Number.POSITIVE_INFINITY
+  /** When the timer was set. */
+  #armedAt: Millis = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(parts: ControllerDriverParts) {
@@ -234,17 +236,20 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
     if (deadline >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = deadline
+    this.#armedAt = this.#parts.clock.now()
     this.#timer = this.#parts.clock.at(deadline, () => this.#tick())
   }
 
   #tick(): void {
     const { clock, log, logger } = this.#parts
+    const now = clock.now()
+    const lateMs = now - Math.max(this.#timerAt, this.#armedAt)
     this.#timer = null
     this.#timerAt = Number.POSITIVE_INFINITY
     const controller = this.#controller
     if (controller === null) return
+    controller.stalled(lateMs, now)
     try {
-      const now = clock.now()
       const task = controller.nextTask(now)
       if (task !== null) {
         const { records } = controller.evaluate(task, now, log.endOffset)

@@ -8,6 +8,12 @@ import { BrokerSessions } from './broker-sessions.js'
 import type { Command, ControllerContext, ControllerIdentity, Outcome } from './command.js'
 import { balanceLeaders, electUncleanLeaders } from './elect-leaders.js'
 
+/**
+ * Standing still for less than this part of a session is taken for silence of the brokers; after a longer time they
+ * have as much at least to be heard of.
+ */
+const stallsPerSession = 8
+
 export interface ControllerParts {
   readonly identity: ControllerIdentity
   /** The options of this node without any dynamic ones. */
@@ -77,6 +83,16 @@ export class Controller {
       this.#uncleanAt,
       this.#idleAt,
     )
+  }
+
+  /**
+   * This process stood still for the last so many ms (it was paused, or kept busy): what brokers sent in that time
+   * waits to be read, so their silence says nothing.
+   */
+  stalled(ms: Millis, now: Millis): void {
+    const sessionTimeoutMs = this.#config.get('broker.session.timeout.ms')
+    const graceMs = sessionTimeoutMs / stallsPerSession
+    if (ms > graceMs) this.#sessions.prolong(this.#state, ms, now - sessionTimeoutMs + graceMs)
   }
 
   /** The periodic task that is due; null if none is. One at a time, so that requests get their turn in between. */

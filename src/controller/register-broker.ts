@@ -42,7 +42,7 @@ export function registerBroker(
         inControlledShutdown: isSameProcess && existing.inControlledShutdown,
         isMigratingZkBroker: false,
         directories: request.logDirs,
-        cordonedDirectories: isSameProcess ? existing.cordonedDirectories : [],
+        cordonedDirectories: isSameProcess ? existing.cordonedDirectories : null,
       },
       image.features.metadataVersion,
     )

@@ -43,7 +43,7 @@ export class ClusterState implements ClusterImage {
       inControlledShutdown: record.inControlledShutdown,
       isMigratingZkBroker: record.isMigratingZkBroker,
       directories: [...record.logDirs].sort(),
-      cordonedDirectories: [...(record.cordonedLogDirs ?? [])].sort(),
+      cordonedDirectories: record.cordonedLogDirs === null ? null : [...record.cordonedLogDirs].sort(),
     })
   }
 

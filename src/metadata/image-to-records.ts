@@ -20,7 +20,7 @@ export function imageToRecords(image: MetadataImage): Iterable<MetadataRecord> {
   const { metadataVersion } = image.features
   const small = [
     ...featureRecords(image),
-    ...[...image.cluster.brokers.values()].map(broker => brokerRecord(broker, metadataVersion, [])),
+    ...[...image.cluster.brokers.values()].map(broker => brokerRecord(broker, metadataVersion)),
     ...controllerRecords(image),
   ]
   const topics = [...image.topics.all()]
@@ -63,18 +63,11 @@ function featureRecords({ features }: MetadataImage): MetadataRecord[] {
   return records
 }
 
-/**
- * The whole registration of a broker at a metadata.version. Where no directory is cordoned, Kafka's snapshots have an
- * empty list, and the records of its controller null unless the broker said so.
- */
-export function brokerRecord(
-  broker: BrokerRegistration,
-  metadataVersion: number,
-  noneCordoned: [] | null = null,
-): MetadataRecord {
+/** The whole registration of a broker at a metadata.version. */
+export function brokerRecord(broker: BrokerRegistration, metadataVersion: number): MetadataRecord {
   const hasDirectories = metadataAllows(metadataVersion, 'directoryAssignment')
   const hasCordoned = metadataAllows(metadataVersion, 'cordonedDirectories')
-  const cordoned = broker.cordonedDirectories.length > 0 ? [...broker.cordonedDirectories] : noneCordoned
+  const cordoned = broker.cordonedDirectories === null ? null : [...broker.cordonedDirectories]
   return {
     type: 'RegisterBrokerRecord',
     version: registerBrokerRecordVersion(metadataVersion),

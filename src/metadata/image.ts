@@ -70,8 +70,8 @@ export interface BrokerRegistration {
   readonly isMigratingZkBroker: boolean
   /** Ids of the log directories that are online, sorted. */
   readonly directories: readonly string[]
-  /** Directories that take no new replicas (KIP-1066). */
-  readonly cordonedDirectories: readonly string[]
+  /** Directories that take no new replicas (KIP-1066), sorted; null until the broker has said it in a heartbeat. */
+  readonly cordonedDirectories: readonly string[] | null
 }
 
 export interface ControllerRegistration {

@@ -103,7 +103,9 @@ function pollResigned(core: RaftCore, role: Resigned): Millis {
     core.becomeCandidate()
     return Infinity
   }
-  if (!isStopping && role.electionDeadline <= core.now) {
+  // Who was voted out has no part in the election, and is not told who wins it: it asks.
+  const isOut = config.hurriesElections && !core.mayLead && role.unacknowledged.size === 0
+  if (!isStopping && (isOut || role.electionDeadline <= core.now)) {
     core.becomeUnattached(epoch + 1)
     return Infinity
   }

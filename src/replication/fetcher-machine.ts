@@ -83,10 +83,10 @@ export interface FetcherOptions {
 
 /** The first pause after an error; the next ones are twice as long each, up to the option. */
 const BACKOFF_MS_MIN: Millis = 25
-/** A fetch that is held by the leader for longer is broken off when there is something new to ask for. */
+/** How long a fetch under way is waited for when there is something new to ask for. */
 const HELD_MS: Millis = 10
-/** But not more often than this. */
-const INTERRUPT_MS: Millis = 250
+/** No more fetches than one in this time are broken off. */
+const INTERRUPT_MS: Millis = 100
 /** When throttled replicas are looked at again. */
 const THROTTLE_MS: Millis = 100
 
@@ -112,6 +112,8 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
   #connectBackoffMs: Millis = BACKOFF_MS_MIN
   /** When the fetch under way was sent; NaN: none is. */
   #sentAt: Millis = Number.NaN
+  /** When that is broken off if it is not answered, and when one last was. */
+  #interruptAt: Millis = Infinity
   #interruptedAt: Millis = -Infinity
   /** Answers to ListOffsets that are to come. */
   #lookups = 0
@@ -136,7 +138,7 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
     if (this.#states.size === 0) return Infinity
     if (this.#link === 'none') return this.#connectAt
     if (this.#link === 'connecting') return Infinity
-    let deadline = this.#delayedUntil
+    let deadline = Math.min(this.#delayedUntil, this.#interruptAt)
     const answerMsMax = this.#options.answerMsMax()
     if (this.#isFetching) deadline = Math.min(deadline, this.#sentAt + answerMsMax)
     if (this.#lookups > 0) deadline = Math.min(deadline, this.#lookupAt + answerMsMax)
@@ -220,9 +222,15 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
     this.#markDirty(state)
   }
 
-  /** The leader holds a fetch that does not name what is new, perhaps for half a second. */
+  /** The leader may hold a fetch that does not name what is new for half a second: it is broken off soon. */
   #interrupt(effects: FetcherEffect[], now: Millis): void {
-    if (!this.#isFetching || now - this.#sentAt < HELD_MS || now - this.#interruptedAt < INTERRUPT_MS) return
+    if (!this.#isFetching) return
+    this.#interruptAt = Math.max(this.#sentAt + HELD_MS, this.#interruptedAt + INTERRUPT_MS)
+    this.#interruptIfDue(effects, now)
+  }
+
+  #interruptIfDue(effects: FetcherEffect[], now: Millis): void {
+    if (now < this.#interruptAt) return
     this.#interruptedAt = now
     this.#disconnect(effects)
     this.#connectAt = now
@@ -236,6 +244,7 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
   #forgetLink(): void {
     this.#link = 'none'
     this.#sentAt = Number.NaN
+    this.#interruptAt = Infinity
     this.#lookups = 0
     this.#session.reset()
     this.#dirty = []
@@ -262,6 +271,7 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
       this.#lost(now)
       return
     }
+    this.#interruptIfDue(effects, now)
     if (now < this.#delayedUntil) return
     this.#delayedUntil = Infinity
     for (const state of this.#delayed) {
@@ -274,6 +284,7 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
 
   #answer(answer: FetchAnswer, effects: FetcherEffect[], now: Millis): void {
     this.#sentAt = Number.NaN
+    this.#interruptAt = Infinity
     this.#connectBackoffMs = BACKOFF_MS_MIN
     if (answer.errorCode !== ErrorCode.NONE) {
       const code = answer.errorCode

@@ -38,22 +38,17 @@ interface PartitionFacts {
   readonly firm: Map<number, { readonly value: string; readonly how: string }>
   /** Acknowledged as there already, at an offset that nobody said. */
   readonly somewhere: Set<string>
-  readonly wholes: Whole[]
-}
-
-/** A partition as somebody read it from one end to the other. */
-interface Whole {
-  readonly reader: string
-  readonly start: number
-  readonly end: number
-  readonly values: Map<number, string>
+  /** What somebody found at an offset instead of what was known to be there. */
+  readonly conflicts: { readonly offset: number; readonly instead: string }[]
+  /** Offsets of the partition as somebody read it from one end to the other: [start, end). */
+  readonly wholes: { readonly reader: string; readonly start: number; readonly end: number }[]
 }
 
 export class HistoryChecker {
   readonly #writers = new Map<string, Writer>()
   readonly #partitions = new Map<string, PartitionFacts>()
-  /** Reads of readers that read a whole partition, until they say that they are done. */
-  readonly #reading = new Map<string, Map<number, string>>()
+  /** How many values those have read who read a whole partition. */
+  readonly #reading = new Map<string, number>()
   readonly #groups: GroupCheck
   readonly #topics = new Map<string, { state: 'there' | 'gone' | 'inDoubt'; partitions: number }>()
   /** Values of options: the last one that was acknowledged, and those that may still come about. */
@@ -106,11 +101,12 @@ export class HistoryChecker {
         this.#read(event)
         break
       case 'whole': {
-        const key = `${event.r} ${event.topic}-${event.p}`
-        const values = this.#reading.get(key) ?? new Map<number, string>()
-        this.#reading.delete(key)
-        const { start, end } = event
-        this.#partition(event.topic, event.p).wholes.push({ reader: event.r, start, end, values })
+        const { r: reader, start, end } = event
+        const partition = this.#partition(event.topic, event.p)
+        const read = this.#reading.get(`${reader} ${partition.name}`) ?? 0
+        if (read !== end - start)
+          this.#violated('wrong', `${reader} read ${read} of ${end - start} of ${partition.name}`)
+        partition.wholes.push({ reader, start, end })
         break
       }
       case 'wrong':
@@ -140,7 +136,7 @@ export class HistoryChecker {
     const name = `${topic}-${p}`
     let found = this.#partitions.get(name)
     if (found === undefined) {
-      found = { name, firm: new Map(), somewhere: new Set(), wholes: [] }
+      found = { name, firm: new Map(), somewhere: new Set(), conflicts: [], wholes: [] }
       this.#partitions.set(name, found)
     }
     return found
@@ -166,13 +162,13 @@ export class HistoryChecker {
 
   #read(event: ChaosEvent & { e: 'read' }): void {
     const partition = this.#partition(event.topic, event.p)
-    const key = `${event.r} ${partition.name}`
-    let reading = this.#reading.get(key)
-    if (reading === undefined && event.r.startsWith(WHOLE_READER)) this.#reading.set(key, (reading = new Map()))
+    if (event.r.startsWith(WHOLE_READER)) {
+      const key = `${event.r} ${partition.name}`
+      this.#reading.set(key, (this.#reading.get(key) ?? 0) + event.values.length)
+    }
     event.values.forEach((value, i) => {
       this.reads++
       this.#confirm(partition, event.offset + i, value, `was read by ${event.r}`)
-      reading?.set(event.offset + i, value)
     })
     if (event.group !== undefined) {
       this.#groups.read(event.group, partition.name, event.offset, event.offset + event.values.length)
@@ -185,25 +181,27 @@ export class HistoryChecker {
     else if (known.value !== value) {
       const text = `${partition.name} at ${offset}: ${known.value} ${known.how}, then ${value} ${how}`
       this.#violated('changed', text)
+      partition.conflicts.push({ offset, instead: value })
     }
   }
 
   #checkPartition(partition: PartitionFacts): void {
-    for (const whole of partition.wholes) {
-      const places = new Map<string, number>()
-      for (const [offset, value] of whole.values) if (!places.has(value)) places.set(value, offset)
-      for (const [offset, { value, how }] of partition.firm) {
-        if (offset < whole.start || whole.values.get(offset) === value) continue
-        const instead = whole.values.get(offset) ?? 'nothing'
-        const place = places.get(value)
-        const text = `${partition.name} at ${offset}: ${value} ${how}, but ${whole.reader} found ${instead}`
-        if (place === undefined) this.#violated('lost', `${text} and it is nowhere`)
-        else if (instead === 'nothing') this.#violated('changed', `${text} and it is at ${place}`)
-        // Other than that the reads themselves have told of the change.
+    const { name, firm, somewhere, conflicts, wholes } = partition
+    for (const { reader, start, end } of wholes) {
+      for (const [offset, { value, how }] of firm) {
+        if (offset >= start && offset < end) continue
+        this.#violated('lost', `${name} at ${offset}: ${value} ${how}, but ${reader} found ${start} to ${end - 1} only`)
       }
-      if (whole.start > 0) continue
-      for (const value of partition.somewhere) {
-        if (!places.has(value)) this.#violated('lost', `${partition.name}: ${value} was acknowledged, and is nowhere`)
+    }
+    if (conflicts.length > 0 || somewhere.size > 0) {
+      const instead = new Map(conflicts.map(conflict => [conflict.offset, conflict.instead]))
+      const there = new Set([...firm].map(([offset, { value }]) => instead.get(offset) ?? value))
+      for (const { offset } of conflicts) {
+        const { value, how } = firm.get(offset)!
+        if (!there.has(value)) this.#violated('lost', `${name} at ${offset}: ${value} ${how} there, and is nowhere`)
+      }
+      for (const value of somewhere) {
+        if (!there.has(value)) this.#violated('lost', `${name}: ${value} was acknowledged, and is nowhere`)
       }
     }
     this.#checkRecords(partition)

@@ -2,7 +2,7 @@ import { DescribeConfigs } from '#protocol/messages/describe-configs.js'
 import { SeededRandom } from '../support/random.js'
 import { Committer } from './committer.js'
 import { type ChaosEvent, WHOLE_READER } from './history.js'
-import { readWhole } from './readers.js'
+import { endOffset, readWhole } from './readers.js'
 import type { Scene } from './scene.js'
 import { GROUPS, TOPICS } from './workload.js'
 
@@ -13,7 +13,9 @@ const MADE = /-made-\d+$/
 export async function readAll(scene: Scene, say: (event: ChaosEvent) => void): Promise<void> {
   for (const [topic, partitions] of TOPICS) {
     for (let p = 0; p < partitions; p++) {
-      for (const node of scene.nodes) await readWhole(node.address, `${WHOLE_READER}-${node.id}`, topic, p, say)
+      const end = await endOffset(scene.client, topic, p)
+      const reads = scene.nodes.map(node => readWhole(node.address, `${WHOLE_READER}-${node.id}`, topic, p, end, say))
+      await Promise.all(reads)
     }
   }
   const { addresses } = scene.client

@@ -40,7 +40,7 @@ export type ChaosEvent =
   | { e: 'topics'; topics: Readonly<Record<string, number>> }
   | { e: 'config'; topic: string; name: string; value: string }
   /** What was done to the cluster; nothing follows from it for the promises. */
-  | { e: 'fault'; fault: string; nodes: readonly number[]; at: number; until: number; note: string }
+  | { e: 'fault'; fault: string; nodes: readonly number[]; at: number; until: number; time: string; note: string }
   /** Something that must not happen and that was noticed when it did. */
   | { e: 'wrong'; what: string }
 

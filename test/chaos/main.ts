@@ -1,6 +1,6 @@
 /**
  * npm run chaos -- [--minutes 10] [--seed S] [--only FAULT,...] [--clients kafkajs,librdkafka] [--port 46000]
- *                  [--folder DIR] [--check HISTORY] [--list]
+ *                  [--override OPTION=VALUE]... [--folder DIR] [--check HISTORY] [--list]
  *
  * Three real nodes with a proxy between everybody, faults drawn from a seed, real clients; and at the end the question
  * whether all that they were promised came true (checker.ts). Takes --minutes, and as long as the last fault and the
@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     clients: { type: 'string', default: CLIENTS.join(',') },
     port: { type: 'string', default: '46000' },
     host: { type: 'string', default: process.platform === 'linux' ? '127.0.46.1' : '127.0.0.1' },
+    override: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: tmpdir() },
     check: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -49,6 +50,12 @@ function number(name: string, text: string): number {
   const value = Number(text)
   if (!Number.isFinite(value) || value < 0) complain(`--${name} ${text}: allowed is a number`)
   return value
+}
+
+function pair(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at <= 0) complain(`--override ${text}: allowed is option=value`)
+  return [text.slice(0, at), text.slice(at + 1)]
 }
 
 function printViolations(violations: readonly Violation[]): void {
@@ -127,6 +134,7 @@ async function main(): Promise<void> {
     clients,
     host: options.host,
     firstPort: number('port', options.port),
+    overrides: Object.fromEntries(options.override.map(pair)),
     parent: options.folder,
     print: line => console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`),
   })
@@ -138,7 +146,8 @@ async function main(): Promise<void> {
   if (violations.length > 0) {
     const only = options.only === undefined ? '' : ` --only ${options.only}`
     const others = options.clients === CLIENTS.join(',') ? '' : ` --clients ${options.clients}`
-    console.log(`again: npm run chaos -- --seed ${seed} --minutes ${minutes}${only}${others}`)
+    const overrides = options.override.map(text => ` --override ${text}`).join('')
+    console.log(`again: npm run chaos -- --seed ${seed} --minutes ${minutes}${only}${others}${overrides}`)
     console.log(`logs and data: ${outcome.folder}; the history: ${outcome.historyFile}`)
   } else console.log(`nothing lost, doubled, reordered or changed: ${outcome.folder}`)
   process.exitCode = violations.length === 0 ? 0 : 1
@@ -146,4 +155,8 @@ async function main(): Promise<void> {
 
 if (options.list) for (const { name, about } of FAULTS) console.log(`${name.padEnd(18)} ${about}`)
 else if (options.check !== undefined) await check(options.check)
-else await main()
+else {
+  await main()
+  // Connections of clients that wait for nodes which are gone need no time any more.
+  process.stdout.write('', () => process.exit())
+}

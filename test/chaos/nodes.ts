@@ -56,6 +56,8 @@ export interface NodeOptions {
   /** The doors of all controllers, host:port. */
   readonly controllers: readonly string[]
   readonly proxy: ProxyNetwork
+  /** Options over those of this file. */
+  readonly overrides: Readonly<Record<string, string>>
   readonly onUnexpectedEnd: (text: string) => void
 }
 
@@ -104,7 +106,9 @@ export class Node {
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'log.dirs': join(this.data, 'log'),
     }
-    const lines = Object.entries({ ...OPTIONS, ...own }).map(([name, value]) => `${name}=${value}\n`)
+    const lines = Object.entries({ ...OPTIONS, ...own, ...options.overrides }).map(
+      ([name, value]) => `${name}=${value}\n`,
+    )
     writeFileSync(this.#properties, lines.join(''))
   }
 

@@ -1,5 +1,6 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { Fetch } from '#protocol/messages/fetch.js'
+import { ListOffsets } from '#protocol/messages/list-offsets.js'
 import { batchPositions } from '#protocol/records/batch.js'
 import { readRecords } from '#protocol/records/reader.js'
 import { type Peer, PeerError } from '#src/client/peer.js'
@@ -11,10 +12,10 @@ const BYTES_MAX = 1 << 20
 const WAIT_MS = 200
 const REQUEST_TIMEOUT_MS = 2000
 const BACKOFF_MS = 20
+/** How long a node may take to show a partition whole, ms. */
+const WHOLE_MS_MAX = 20_000
 
 interface Fetched {
-  readonly highWatermark: number
-  readonly logStartOffset: number
   /** One after the other, the first at the offset that was asked for. */
   readonly values: readonly string[]
 }
@@ -47,7 +48,7 @@ async function fetchValues(
       values.push(record.value === null ? '' : Buffer.from(record.value).toString())
     }
   }
-  return { highWatermark: data.highWatermark, logStartOffset: data.logStartOffset, values }
+  return { values }
 }
 
 /** Offsets of a log that is never compacted, without transactions, have no gaps. */
@@ -105,30 +106,45 @@ export class TailReader {
   }
 }
 
-/** Reads a whole partition from one node, which must have it all; nothing may be writing. */
+/** Where a partition ends, as its leader says. */
+export async function endOffset(client: ClusterClient, topic: string, partition: number): Promise<number> {
+  return client.until(`the end of ${topic}-${partition}`, WHOLE_MS_MAX, async () => {
+    client.forget()
+    const peer = await client.leader(topic, partition)
+    const topics = [{ name: topic, partitions: [{ partitionIndex: partition, timestamp: -1 }] }]
+    const answer = await peer.send(ListOffsets, 4, { replicaId: -1, isolationLevel: 0, topics })
+    const found = answer.topics[0]?.partitions[0]
+    if (found === undefined || found.errorCode !== 0) throw new RefusedError('ListOffsets', found?.errorCode ?? -1)
+    return found.offset
+  })
+}
+
+/** Reads a whole partition from one node, which must come to have it all; nothing may be writing. */
 export async function readWhole(
   address: string,
   reader: string,
   topic: string,
   partition: number,
+  end: number,
   say: (event: ChaosEvent) => void,
 ): Promise<void> {
   const client = new ClusterClient({ name: `chaos-${reader}`, addresses: [address], requestTimeoutMs: 10_000 })
-  const deadline = performance.now() + 30_000
+  // A follower hears a moment later than its leader what is committed.
+  const deadline = performance.now() + WHOLE_MS_MAX
   let offset = 0
   try {
-    for (;;) {
-      const fetched = await client.until(`${reader} of ${topic}-${partition} at ${offset}`, 30_000, async () => {
-        return fetchValues(await client.peer(address), topic, partition, offset, 0)
-      })
-      const { highWatermark, logStartOffset, values } = fetched
+    while (offset < end && performance.now() < deadline) {
+      const { values } = await client.until(
+        `${reader} of ${topic}-${partition} at ${offset}`,
+        WHOLE_MS_MAX,
+        async () => {
+          return fetchValues(await client.peer(address), topic, partition, offset, WAIT_MS)
+        },
+      )
       if (values.length > 0) say({ e: 'read', r: reader, topic, p: partition, offset, values })
       offset += values.length
-      if (values.length === 0 && offset >= highWatermark) {
-        return say({ e: 'whole', r: reader, topic, p: partition, start: Math.max(logStartOffset, 0), end: offset })
-      }
-      if (performance.now() > deadline) throw new Error(`${reader} does not come to the end of ${topic}-${partition}`)
     }
+    say({ e: 'whole', r: reader, topic, p: partition, start: 0, end: offset })
   } finally {
     client.close()
   }

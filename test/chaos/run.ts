@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly clients: readonly ClientName[]
   readonly host: string
   readonly firstPort: number
+  /** Options of the nodes, over those of nodes.ts. */
+  readonly overrides: Readonly<Record<string, string>>
   /** Where the folder of the run is made. */
   readonly parent: string
   readonly print: (line: string) => void
@@ -78,12 +80,12 @@ async function makeCluster(options: RunOptions): Promise<Cluster> {
   const proxy = new ProxyNetwork()
   const program = copyProgram(folder)
   const clusterId = createNodeRandom().uuid()
-  const { host, firstPort } = options
+  const { host, firstPort, overrides } = options
   const ids = Array.from({ length: NODES }, (_, i) => i + 1)
   const portOf = (id: number) => firstPort + id * PORTS_A_NODE
   const controllers = ids.map(id => `${host}:${portOf(id) + 3}`)
   const onUnexpectedEnd = (what: string) => log.add({ e: 'wrong', what })
-  const shared = { host, folder, program, clusterId, controllers, proxy, onUnexpectedEnd }
+  const shared = { host, folder, program, clusterId, controllers, proxy, overrides, onUnexpectedEnd }
   const nodes = ids.map(id => new Node({ id, port: portOf(id), ...shared }))
   const disks = nodes.map(node => SmallDisk.mount(node.data)).filter(disk => disk !== null)
   const addresses = nodes.map(node => node.address)
@@ -116,11 +118,12 @@ async function happen(cluster: Cluster, fault: Fault, options: RunOptions): Prom
   const other: string[] = []
   for (const [p, leader] of await leaders(cluster)) (ids.includes(leader) ? hit : other).push(`exact-${p}`)
   const begun = performance.now()
+  const time = new Date().toISOString()
   const note = await fault.run(cluster, nodes)
   const until = performance.now()
   await calm(cluster)
   const whole = performance.now()
-  log.add({ e: 'fault', fault: fault.name, nodes: ids, at: Math.round(begun), until: Math.round(until), note })
+  log.add({ e: 'fault', fault: fault.name, nodes: ids, at: Math.round(begun), until: Math.round(until), time, note })
   const longest = (writers: readonly string[]) => Math.round(meter.longest(writers, begun, whole))
   const [hitMs, otherMs] = [longest(hit), longest(other)]
   const clientsMs = CLIENT_WRITERS.map(writer => longest([writer]))
@@ -175,9 +178,12 @@ export async function run(options: RunOptions): Promise<Outcome> {
         happened.push(await happen(cluster, fault, options))
       }
     }
+    options.print('no more faults: the clients settle')
     await workload.stop()
     await calm({ ...cluster, unheard: () => [] })
+    options.print('reading everything on every node')
     await readAll(cluster, event => log.add(event))
+    options.print('stopping')
     await Promise.all(nodes.map(node => node.stop()))
   } catch (error) {
     log.add({ e: 'wrong', what: stackOf(error) })

@@ -1,3 +1,62 @@
+/** What many runs together must have had: faults that really happened, and paths that are rarely taken. */
+export const WANTED: readonly string[] = [
+  'fault: kill',
+  'fault: kill at an effect',
+  'fault: power',
+  'fault: pause',
+  'fault: clean restart',
+  'fault: break a connection',
+  'fault: cut clients off',
+  'fault: cut one way',
+  'fault: slow way',
+  'fault: lossy way',
+  'fault: slow disk',
+  'fault: disk errors',
+  'fault: disk full',
+  'fault: clock jump',
+  'fault: partition',
+  'fault: isolate',
+  'fault: cut one way between nodes',
+  'fault: replace a disk',
+  'power lost by all nodes',
+  'power lost with records that were not synced',
+  'disk error',
+  'disk full',
+  'packet held back by a cut',
+  'packet lost and sent again',
+  'connection refused',
+  'log truncated',
+  'metadata log truncated',
+  'snapshot of the metadata written',
+  'snapshot of the metadata installed',
+  'leader of the metadata quorum elected',
+  'leader elected',
+  'leader elected again',
+  'leader elected uncleanly',
+  'leader elected from the ELR',
+  'last known leader elected',
+  'partition without a leader',
+  'broker fenced',
+  'ISR shrunk',
+  'ISR grown',
+  'replica went from the ISR to the ELR',
+  'reassignment begun',
+  'reassignment ended',
+  'disaster: an unsynced tail may be gone',
+  'admin: CreateTopics',
+  'admin: DeleteTopics',
+  'admin: CreatePartitions',
+  'admin: IncrementalAlterConfigs',
+  'admin: ElectLeaders',
+  'admin: ElectLeaders unclean',
+  'admin: reassignment',
+  'admin: reassignment cancelled',
+  'admin: voter added',
+  'admin: voter removed',
+  'admin: voter added under a partition',
+  'admin: voter removed under a partition',
+]
+
 /** How often each fault and each rare path really happened. */
 export class Coverage {
   readonly counts = new Map<string, number>()
@@ -8,6 +67,11 @@ export class Coverage {
 
   add(other: Coverage): void {
     for (const [what, times] of other.counts) this.count(what, times)
+  }
+
+  /** What is wanted and did not happen. */
+  get missing(): readonly string[] {
+    return WANTED.filter(what => !this.counts.has(what))
   }
 
   lines(): string[] {

@@ -118,7 +118,11 @@ export class FaultInjector {
       case 'partition':
         return this.#partition()
       case 'isolate':
-        return this.#cut([node.hostName], nodes.filter(other => other !== node).map(other => other.hostName), true)
+        return this.#cut(
+          [node.hostName],
+          nodes.filter(other => other !== node).map(other => other.hostName),
+          true,
+        )
       case 'cut one way between nodes': {
         const other = random.pick(nodes)
         return other !== node && this.#cut([node.hostName], [other.hostName], false)
@@ -182,7 +186,11 @@ export class FaultInjector {
     const left = nodes.filter(() => this.#random.below(2) === 0)
     const right = nodes.filter(node => !left.includes(node))
     if (left.length === 0 || right.length === 0) return false
-    return this.#cut(left.map(node => node.hostName), right.map(node => node.hostName), true)
+    return this.#cut(
+      left.map(node => node.hostName),
+      right.map(node => node.hostName),
+      true,
+    )
   }
 
   #slow(node: SimNode): boolean {

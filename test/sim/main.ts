@@ -53,15 +53,23 @@ function narrowed(run: KeptRun): string {
 }
 
 function report(result: RunResult, run: KeptRun): void {
-  console.log(`\nseed ${result.seed} FAILED after ${(result.virtualMs / 1000).toFixed(1)} s: ${result.failure!.message}`)
+  console.log(
+    `\nseed ${result.seed} FAILED after ${(result.virtualMs / 1000).toFixed(1)} s: ${result.failure!.message}`,
+  )
   if (!options.brief) for (const line of result.tail) console.log(line)
   console.log(`again: npm run sim -- --seed ${result.seed}${narrowed(run)}`)
 }
 
 const nodes = options.nodes === undefined ? null : Number(options.nodes)
 const faults = options.faults?.split(',') ?? null
-const drawn = Array.from({ length: Number(options.runs ?? 1) }, (_, i) => ({ seed: Number(options.seed) + i, nodes, faults }))
+const drawn = Array.from({ length: Number(options.runs ?? 1) }, (_, i) => ({
+  seed: Number(options.seed) + i,
+  nodes,
+  faults,
+}))
 const runs: readonly KeptRun[] = options.kept ? keptRuns() : drawn
+/** From so many runs on it is said what did not happen in any of them. */
+const COVERING_RUNS = 50
 const coverage = new Coverage()
 const failed: number[] = []
 let events = 0
@@ -90,7 +98,9 @@ for (const run of runs) {
     const again = await runSeed(seed, { ...run, debug: options.debug })
     if (again.hash !== result.hash || again.events !== result.events) {
       failed.push(seed)
-      console.log(`seed ${seed} IS NOT DETERMINISTIC: ${result.hash} of ${result.events} events, then ${again.hash} of ${again.events}`)
+      console.log(
+        `seed ${seed} IS NOT DETERMINISTIC: ${result.hash} of ${result.events} events, then ${again.hash} of ${again.events}`,
+      )
     }
   }
 }
@@ -101,4 +111,7 @@ console.log(
     `${acknowledged} records acknowledged, ${read} read, ${commits} group commits`,
 )
 for (const line of coverage.lines()) console.log(line)
+if (runs.length >= COVERING_RUNS && coverage.missing.length > 0) {
+  console.log(`never happened: ${coverage.missing.join('; ')}`)
+}
 process.exitCode = failed.length > 0 ? 1 : 0

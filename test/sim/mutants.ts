@@ -162,7 +162,10 @@ function tryOne({ name, file, find, put, nodes, focus }: Mutant, runs: string): 
     const path = join(folder, 'dist', file)
     const text = readFileSync(path, 'utf8')
     if (text.split(find).length !== 2) throw new Error(`${name}: the text to change is not there once: ${find}`)
-    writeFileSync(path, text.replace(find, () => put))
+    writeFileSync(
+      path,
+      text.replace(find, () => put),
+    )
     const options = ['--seed', '1', '--runs', runs, '--nodes', String(nodes), '--brief', '--first', ...(focus ?? [])]
     const run = spawnSync(process.execPath, ['dist/test/sim/main.js', ...options], { cwd: folder, encoding: 'utf8' })
     return /seed \d+ FAILED .*/.exec(run.stdout)?.[0].slice(0, 200) ?? null

@@ -1,17 +1,18 @@
-import { CreateTopics } from '#protocol/messages/create-topics.js'
 import { ErrorCode } from '#protocol/errors.js'
+import { CreateTopics } from '#protocol/messages/create-topics.js'
+import { ElectLeaders } from '#protocol/messages/elect-leaders.js'
 import { PeerError } from '#src/client/peer.js'
 import { Violation } from './checkers/history.js'
-import type { ClusterClient } from './client/cluster-client.js'
 import { SimAdmin } from './client/admin.js'
+import type { ClusterClient } from './client/cluster-client.js'
 import { isPassing, unexpected } from './client/errors.js'
 import { GroupMember } from './client/group-member.js'
 import { SimProducer } from './client/producer.js'
 import { readAll, SimReader } from './client/reader.js'
+import { VoterKeeper } from './client/voters.js'
 import type { Coverage } from './coverage.js'
 import { FaultInjector } from './faults.js'
 import { CLUSTER_ID, SimNode } from './node.js'
-import { VoterKeeper } from './client/voters.js'
 import { drawPlan, type TopicPlan } from './plan.js'
 import { World } from './world.js'
 
@@ -253,14 +254,17 @@ class Show {
     const groups = new Map(this.#world.plan.groups.map(({ name }) => [name, this.#world.history.group(name).commits]))
     const waiting = (): string[] => [
       ...this.#producers.filter((producer, i) => producer.acknowledged <= acknowledged[i]!).map(({ name }) => name),
-      ...[...groups].filter(([name, commits]) => this.#world.history.group(name).commits <= commits).map(([name]) => name),
+      ...[...groups]
+        .filter(([name, commits]) => this.#world.history.group(name).commits <= commits)
+        .map(([name]) => name),
     ]
     if (this.#world.plan.initialVoters !== null) {
       const keeper = new VoterKeeper(this.#world, this.#director)
       if (!(await keeper.settleUntil(deadline))) throw new Violation('not all nodes could be made voters after healing')
     }
     while (waiting().length > 0) {
-      if (clock.now() > deadline) throw new Violation(`no progress within ${LIVENESS_MS} ms after healing: ${waiting()}`)
+      if (clock.now() > deadline)
+        throw new Violation(`no progress within ${LIVENESS_MS} ms after healing: ${waiting()}`)
       await clock.sleep(200)
     }
   }
@@ -285,6 +289,28 @@ class Show {
     this.#director.close()
   }
 
+  /**
+   * A partition whose last leader has lost its disk stays without a leader, as in Kafka, until somebody decides that what
+   * another replica has is good enough.
+   */
+  async #electByHand(): Promise<void> {
+    const { truth, replicas, coverage, plan } = this.#world
+    if (!plan.faults.has('replace a disk')) return
+    for (const { name, partitions } of truth.image.topics.all()) {
+      for (const [partition, { leader, isr, elr }] of partitions.entries()) {
+        if (leader >= 0 || isr.length > 0 || elr.length > 0) continue
+        replicas.allowsUnclean = true
+        coverage.count('leader elected by hand after the loss of a disk')
+        try {
+          const topicPartitions = [{ topic: name, partitions: [partition] }]
+          await this.#director.ask(-1, ElectLeaders, 2, { electionType: 1, topicPartitions, timeoutMs: 5000 })
+        } catch (error) {
+          if (!(error instanceof PeerError)) throw error
+        }
+      }
+    }
+  }
+
   async #checkAdmin(): Promise<string | null> {
     try {
       return (await this.#admin?.check()) ?? null
@@ -301,6 +327,7 @@ class Show {
     for (;;) {
       const problem = this.#world.replicas.expectSameLogs() ?? (await this.#checkAdmin())
       if (problem === null) return
+      await this.#electByHand()
       if (clock.now() > deadline) throw new Violation(`${LIVENESS_MS} ms after healing, ${problem}`)
       await clock.sleep(200)
     }

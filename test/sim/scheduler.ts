@@ -128,7 +128,10 @@ export class Scheduler {
     }
     this.events++
     this.mix(this.now * 1000)
-    this.mix(event.kind.charCodeAt(0) + (owner === null ? 0 : owner.name.length + owner.name.charCodeAt(owner.name.length - 1)))
+    this.mix(
+      event.kind.charCodeAt(0) +
+        (owner === null ? 0 : owner.name.length + owner.name.charCodeAt(owner.name.length - 1)),
+    )
     this.current = owner
     try {
       run()

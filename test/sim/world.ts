@@ -148,7 +148,9 @@ export class World {
     const node = this.nodes.find(each => each.process?.name === who)
     if (!message.startsWith('a request failed for a reason') || node === undefined || node.hadDiskFault) return
     const { err } = fields as { readonly err?: unknown }
-    this.fail(new Violation(`node ${node.id}: ${message}: ${err instanceof Error ? err.stack : JSON.stringify(fields)}`))
+    this.fail(
+      new Violation(`node ${node.id}: ${message}: ${err instanceof Error ? err.stack : JSON.stringify(fields)}`),
+    )
   }
 
   onProcessGone(node: SimNode): void {

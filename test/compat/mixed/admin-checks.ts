@@ -131,12 +131,11 @@ async function configs(checks: Checks): Promise<void> {
 
 /** Quotas and credentials, which only controllers of Kafka write: our nodes keep them and hand them on in snapshots. */
 async function quotas(checks: Checks): Promise<void> {
-  const controllers = checks.room.controllers.map(node => node.controllerAddress).join(',')
-  const alter = (type: string, name: string, config: string) =>
-    controllerTool(checks, controllers, 'configs', [
-      ...['--alter', '--entity-type', type, '--entity-name', name],
-      ...['--add-config', config],
-    ])
+  const broker = checks.room.brokers.find(({ kind }) => kind === 'kafka')!
+  const alter = (type: string, name: string, config: string) => {
+    const flags = ['--alter', '--entity-type', type, '--entity-name', name, '--add-config', config]
+    return through(checks, broker.id).succeed('configs', flags)
+  }
   await alter('clients', 'some-client', 'producer_byte_rate=123456789')
   await alter('users', 'some-user', 'request_percentage=200')
   await alter('users', 'some-user', 'SCRAM-SHA-256=[iterations=8192,password=secret]')

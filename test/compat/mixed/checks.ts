@@ -10,7 +10,7 @@ import { divergenceChecks } from './divergence.js'
 import { beganWithSnapshot, compareFiles, snapshotsOf } from './files.js'
 import { compareSnapshots } from './images.js'
 import type { Kind, MixedNode } from './node.js'
-import { changeMetadata, moveQuorumLeader, replaceVoter } from './quorum.js'
+import { changeMetadata, moveQuorumLeader, moveQuorumLeaderUntil, replaceVoter } from './quorum.js'
 import { brokersKnownTo, kcat, type Room, SETTLE_MS } from './room.js'
 import type { Scenario } from './scenarios.js'
 
@@ -299,7 +299,8 @@ async function raiseKRaftVersion({ room, tools }: Checks): Promise<void> {
     room.controllers.map(({ id, controllerAddress }) => [id, [`CONTROLLER://${controllerAddress}`]]),
   )
   assert.equal(new Set(voters.map(({ directoryId }) => directoryId)).size, voters.length)
-  await moveQuorumLeader(room, (await room.quorumLeader()).kind, await room.quorumLeader())
+  const before = await room.quorumLeader()
+  await moveQuorumLeaderUntil(room, leader => leader.id !== before.id)
   await everyBroker(room)
 }
 

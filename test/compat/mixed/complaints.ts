@@ -9,7 +9,9 @@ const ALLOWED = [
   /ControllerApis .* Unexpected error handling request.*\n.*NotControllerException/,
   // The last voter to stop has nobody to hand over to.
   /Graceful shutdown of RaftClient failed/,
-  /Exceptionally slow controller event/,
+  // A replica that has just gone to another directory.
+  /AssignmentsManager .*unexpected callback exception\n.*NullPointerException.*ReplicaAlterLogDirsThread/,
+  /Exceptionally slow controller event|controller event queue overloaded/,
 ]
 const SHOWN_MAX = 5
 const LINE_CHARS_MAX = 600

@@ -171,7 +171,8 @@ export class GroupHistory {
   committed(partition: string, offset: number, disastersBefore: number): void {
     this.commits++
     if (disastersBefore !== this.disasters) return
-    this.#acknowledged.set(partition, Math.max(offset, this.#acknowledged.get(partition) ?? -1))
+    // A member that begins again further back, after a disaster, commits less of its own will.
+    this.#acknowledged.set(partition, offset)
   }
 
   /** What was acknowledged before a fetch of offsets was sent, to be compared with its answer. */

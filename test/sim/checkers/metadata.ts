@@ -1,12 +1,17 @@
 import { messageCodec } from '#protocol/codec.js'
 import { LeaderChangeMessage, VotersRecord } from '#protocol/internal/raft-records.js'
-import { isControl } from '#protocol/records/batch.js'
 import { Reader } from '#protocol/reader.js'
+import { isControl } from '#protocol/records/batch.js'
 import { isEmptyDelta, type MetadataDelta } from '#src/metadata/delta.js'
 import { imageDifference } from '#src/metadata/image-difference.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
 import type { MetadataRecord } from '#src/metadata/record.js'
-import { controlRecordsOf, metadataRecordsOf, openSnapshot, parseSnapshotFileName } from '#src/metadata/snapshot-file.js'
+import {
+  controlRecordsOf,
+  metadataRecordsOf,
+  openSnapshot,
+  parseSnapshotFileName,
+} from '#src/metadata/snapshot-file.js'
 import type { SimDisk } from '../../support/sim-disk.js'
 import type { Coverage } from '../coverage.js'
 import { Violation } from './history.js'

@@ -3,6 +3,14 @@ import type { PartitionImage } from '#src/metadata/image.js'
 import type { World } from '../world.js'
 import { type PartitionHistory, Violation } from './history.js'
 
+/** Why a node may not have what it had. */
+interface Doubt {
+  /** Of the process that ran when the power failed. */
+  readonly brokerEpoch: number
+  /** From this offset on nothing was synced. */
+  readonly from: number
+}
+
 /**
  * Who may lead, and what it must have.
  *
@@ -14,8 +22,8 @@ import { type PartitionHistory, Violation } from './history.js'
  */
 export class ReplicaChecker {
   readonly #world: World
-  /** Nodes that lost power since they last were in sync, by partition; with the broker epoch that they had. */
-  readonly #doubtful = new Map<string, Map<number, number>>()
+  /** Nodes that lost power since they last were in sync, by partition. */
+  readonly #doubtful = new Map<string, Map<number, Doubt>>()
   /**
    * Who registers as another process in the change that is looked at. Nobody knows that it went down cleanly (a process
    * that is killed has no time to say so), so it is not eligible any more.
@@ -34,11 +42,13 @@ export class ReplicaChecker {
     for (const [partition, log] of logs.partitionsOf(nodeId)) {
       if (!isDiskGone && (log.syncedEnd === log.end || plan.isFlushed)) continue
       coverage.count('power lost with records that were not synced')
-      this.#doubtfulOf(partition).set(nodeId, this.#brokerEpoch(nodeId))
+      const doubtful = this.#doubtfulOf(partition)
+      const from = Math.min(doubtful.get(nodeId)?.from ?? Infinity, isDiskGone ? 0 : log.syncedEnd)
+      doubtful.set(nodeId, { brokerEpoch: this.#brokerEpoch(nodeId), from })
     }
   }
 
-  #doubtfulOf(partition: string): Map<number, number> {
+  #doubtfulOf(partition: string): Map<number, Doubt> {
     let found = this.#doubtful.get(partition)
     if (found === undefined) this.#doubtful.set(partition, (found = new Map()))
     return found
@@ -77,7 +87,7 @@ export class ReplicaChecker {
     else if (after.leader < 0 && before.leader >= 0) coverage.count('partition without a leader')
     // Only the process that came after the loss can have caught up: the change may be older than the loss.
     for (const nodeId of after.isr) {
-      const isBack = doubtful.get(nodeId) !== this.#brokerEpoch(nodeId)
+      const isBack = doubtful.get(nodeId)?.brokerEpoch !== this.#brokerEpoch(nodeId)
       if (!before.isr.includes(nodeId) && isBack) doubtful.delete(nodeId)
     }
   }
@@ -88,7 +98,9 @@ export class ReplicaChecker {
     const doubtful = this.#doubtfulOf(name)
     const end = logs.log(leader, name)?.end ?? 0
     // Nobody has noticed yet that it is gone: it is elected, and will never know.
-    if (doubtful.get(leader) === this.#brokerEpoch(leader)) return
+    if (doubtful.get(leader)?.brokerEpoch === this.#brokerEpoch(leader)) return
+    // What was cut off and never synced may be there again, in place of what came after it.
+    const soundEnd = Math.min(end, doubtful.get(leader)?.from ?? Infinity)
     const eligible = [...before.isr, ...before.elr].filter(nodeId => !this.#newProcesses.has(nodeId))
     const others = eligible.filter(nodeId => {
       return nodeId !== leader && !doubtful.has(nodeId) && truth.image.cluster.broker(nodeId)?.fenced === false
@@ -97,6 +109,7 @@ export class ReplicaChecker {
     // The change that ends a reassignment takes the new replica into the ISR and makes it leader in one.
     const isReassigned = String(after.replicas) !== String(before.replicas) && after.leaderRecoveryState === 0
     const isClean = before.isr.includes(leader) || fromElr || isReassigned
+    if (isReassigned && !before.isr.includes(leader)) doubtful.delete(leader)
     coverage.count(leader === before.leader ? 'leader elected again' : 'leader elected')
     if (fromElr) coverage.count('leader elected from the ELR')
     const isLastKnown = eligible.length === 0 && before.lastKnownElr.includes(leader)
@@ -105,16 +118,14 @@ export class ReplicaChecker {
     if (!isClean && !(isLastKnown && !doubtful.has(leader))) {
       coverage.count('leader elected uncleanly')
       if (eligible.length > 0 && !this.#allowsUnclean(name)) {
-        throw new Violation(
-          `${name}: node ${leader} leads, which was not eligible: ${JSON.stringify([before, after])}`,
-        )
+        throw new Violation(`${name}: node ${leader} leads, which was not eligible: ${JSON.stringify([before, after])}`)
       }
-      this.#world.weaken(name, end)
+      this.#world.weaken(name, soundEnd)
     } else if (doubtful.has(leader)) {
       if (others.length > 0) {
         throw new Violation(`${name}: node ${leader}, which lost power, leads though ${others} are there`)
       }
-      this.#world.weaken(name, end)
+      this.#world.weaken(name, soundEnd)
     } else {
       const history = this.#world.history.partitions.get(name)
       if (history !== undefined && end < history.firmEnd) {

@@ -9,8 +9,8 @@ import { Metadata } from '#protocol/messages/metadata.js'
 import { PeerError } from '#src/client/peer.js'
 import type { World } from '../world.js'
 import type { ClusterClient } from './cluster-client.js'
-import { VoterKeeper } from './voters.js'
 import { isPassing, unexpected } from './errors.js'
+import { VoterKeeper } from './voters.js'
 
 /** What an administrator may be answered when the cluster is not what it was when the request was made. */
 const REFUSALS = new Set<number>([
@@ -161,7 +161,12 @@ export class SimAdmin {
     await this.#reassignTo(topic.name, this.#client.random.below(topic.partitions), null, 'reassignment cancelled')
   }
 
-  async #reassignTo(name: string, partitionIndex: number, replicas: readonly number[] | null, what: string): Promise<void> {
+  async #reassignTo(
+    name: string,
+    partitionIndex: number,
+    replicas: readonly number[] | null,
+    what: string,
+  ): Promise<void> {
     const answer = await this.#client.ask(-1, AlterPartitionReassignments, 1, {
       timeoutMs: 8000,
       topics: [{ name, partitions: [{ partitionIndex, replicas: replicas === null ? null : [...replicas] }] }],

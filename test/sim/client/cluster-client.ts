@@ -114,7 +114,8 @@ export class ClusterClient {
       for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         const known = this.#topics.get(name)?.[partitionIndex]
         // A broker that lags behind must not talk a client out of what it has learnt.
-        places[partitionIndex] = known !== undefined && known.leaderEpoch > leaderEpoch ? known : { leaderId, leaderEpoch }
+        places[partitionIndex] =
+          known !== undefined && known.leaderEpoch > leaderEpoch ? known : { leaderId, leaderEpoch }
       }
       const before = this.#topics.get(name)
       if (before === undefined || before.length <= places.length) this.#topics.set(name, places)

@@ -33,9 +33,7 @@ interface Batch {
   isInDoubt: boolean
 }
 
-type Outcome =
-  | { readonly code: number; readonly baseOffset: number; readonly disasters: number }
-  | 'no answer'
+type Outcome = { readonly code: number; readonly baseOffset: number; readonly disasters: number } | 'no answer'
 
 const PRODUCE_TIMEOUT_MS = 10_000
 

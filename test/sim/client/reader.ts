@@ -137,7 +137,9 @@ export class SimReader {
   #mindWatermark(epoch: number, offset: number): void {
     if (epoch === this.#watermark.epoch && offset < this.#watermark.offset) {
       const { name } = this.#history
-      throw new Violation(`${name}: the high watermark went from ${this.#watermark.offset} back to ${offset} in epoch ${epoch}`)
+      throw new Violation(
+        `${name}: the high watermark went from ${this.#watermark.offset} back to ${offset} in epoch ${epoch}`,
+      )
     }
     if (epoch >= this.#watermark.epoch) this.#watermark = { epoch, offset }
   }
@@ -172,6 +174,13 @@ export async function readAll(
   const currentLeaderEpoch = client.place(topic, partition)!.leaderEpoch
   const partitionMaxBytes = BYTES_MAX
   try {
+    // The high watermark of a leader that is new may be behind what was told before; what it lists is not.
+    const listed = await client.ask(leader!, ListOffsets, 7, {
+      replicaId: -1,
+      topics: [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch, timestamp: -1 }] }],
+    })
+    const { errorCode, offset: end } = listed.topics[0]!.partitions[0]!
+    if (errorCode !== ErrorCode.NONE) return null
     for (let next = 0; ; ) {
       const answer = await client.ask(leader!, Fetch, FETCH_VERSION, {
         maxWaitMs: 0,
@@ -183,7 +192,7 @@ export async function readAll(
       if (data === undefined || data.errorCode !== ErrorCode.NONE) return null
       const found = recordsIn(data.records ?? Buffer.alloc(0), next, `${topic}-${partition}`)
       for (const { offset, value } of found.records) values.set(offset, value)
-      if (found.next === next) return next === data.highWatermark ? values : null
+      if (found.next === next) return next >= end ? values : null
       next = found.next
     }
   } catch (error) {

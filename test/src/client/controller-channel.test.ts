@@ -90,7 +90,7 @@ test('who says NOT_CONTROLLER, refuses or goes away is asked again, or the one w
   assert.deepEqual(first, { answer: 2000 })
 })
 
-test('when another node leads, what waits for the old one goes to the new one at once', async () => {
+test('when another node leads, what waits for the old one goes to the new one a moment later', async () => {
   const { clock, network, world, channel, ask } = begin()
   network.serve(9001, silent)
   network.serve(9002, block(2000))
@@ -100,8 +100,25 @@ test('when another node leads, what waits for the old one goes to the new one at
   assert.equal(network.openConnections(9001), 1)
   world.place = at(2)
   channel.controllerChanged()
-  await clock.advance(10)
+  const next = ask()
+  await clock.advance(99)
+  assert.deepEqual([outcome, next], [{}, { answer: 2000 }])
+  await clock.advance(50)
   assert.deepEqual([outcome, network.openConnections(9001)], [{ answer: 2000 }, 0])
+})
+
+test('an answer of the old controller that is on its way is taken', async () => {
+  const { clock, network, world, channel, ask } = begin()
+  network.serve(9001, block(1000))
+  world.place = at(1)
+  const outcome = ask()
+  world.place = null
+  channel.controllerChanged()
+  await clock.settle()
+  assert.deepEqual(outcome, { answer: 1000 })
+  channel.close()
+  await clock.settle()
+  assert.deepEqual([clock.timerCount, network.openConnections(9001)], [0, 0])
 })
 
 test('an error that the controller answers is an answer', async () => {

@@ -394,3 +394,29 @@ test('what a lost epoch appended is not handed out again, and ids are not handed
   const starts = [first, next].map(({ answer }) => (answer as { producerIdStart: number }).producerIdStart)
   assert.deepEqual([starts, lost.error], [[0, 1000], 41])
 })
+
+test('a process that stood still does not take the silence of that time for death', async () => {
+  const world = await active()
+  const epoch = await joined(world)
+  const isFenced = () => world.publisher.image.cluster.broker(2)!.fenced
+  await world.clock.advance(2000)
+  world.clock.standStill(20_000)
+  await world.clock.advance(0)
+  assert.equal(isFenced(), false)
+  world.ask(heartbeat(2, epoch))
+  await world.clock.advance(8999)
+  assert.equal(isFenced(), false)
+  await world.clock.advance(1)
+  assert.equal(isFenced(), true)
+})
+
+test('who is not heard of soon after that is fenced', async () => {
+  const world = await active()
+  await joined(world)
+  const isFenced = () => world.publisher.image.cluster.broker(2)!.fenced
+  world.clock.standStill(20_000)
+  await world.clock.advance(1124)
+  assert.equal(isFenced(), false)
+  await world.clock.advance(1)
+  assert.equal(isFenced(), true)
+})

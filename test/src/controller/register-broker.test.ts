@@ -36,7 +36,7 @@ test('a broker begins fenced, with the offset of its registration as its epoch',
     inControlledShutdown: false,
     isMigratingZkBroker: false,
     directories: [directoryOf(1)],
-    cordonedDirectories: [],
+    cordonedDirectories: null,
   })
 })
 

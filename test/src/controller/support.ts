@@ -50,6 +50,11 @@ export class TestClock implements Clock {
     return this.#timers.length
   }
 
+  /** Time passes while nothing runs: whoever waits is woken late. */
+  standStill(ms: Millis): void {
+    this.#now += ms
+  }
+
   /** Moves time on, from one deadline to the next. */
   async advance(ms: Millis): Promise<void> {
     const end = this.#now + ms

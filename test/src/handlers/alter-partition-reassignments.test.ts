@@ -25,12 +25,7 @@ test('a move begins, is listed, and is cancelled', async () => {
       { apiVersion },
     )
   const list = async () => {
-    const response = await call(
-      ListPartitionReassignments,
-      listPartitionReassignments,
-      services,
-      { timeoutMs: 5 },
-    )
+    const response = await call(ListPartitionReassignments, listPartitionReassignments, services, { timeoutMs: 5 })
     return response.topics
   }
   assert.equal((await alter([to], 0)).responses[0]!.partitions[0]!.errorCode, 0)

@@ -67,7 +67,7 @@ interface Setting {
   readonly clock: VirtualClock
   readonly transport: FakeTransport
   readonly logger: ReturnType<typeof keepingLogger>
-  dial(): FakeTransport
+  dial(port?: number): FakeTransport
   answers(): number[]
 }
 
@@ -93,7 +93,7 @@ async function setting(limits: Partial<ServerLimits> = {}, memory = 100_000_000)
     const bytes = transport.take()
     return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32BE(i * 4))
   }
-  return { frames, server, budget, clock, transport, logger, dial: () => network.dial(port), answers }
+  return { frames, server, budget, clock, transport, logger, dial: (to = port) => network.dial(to), answers }
 }
 
 test('frames that come in one read are handled in order and answered with one write', async () => {
@@ -397,6 +397,29 @@ test('beyond the limit on all connections the next ones wait until others close'
   assert.deepEqual(frames.started, [5, 6])
   await server.close()
   assert.equal(second.isDestroyed && third.isDestroyed, true)
+})
+
+test('who is not ready for clients lets controllers in, and the clients that wait when it is', async () => {
+  const { server, transport, frames, dial } = await setting({ closedTo: 'broker' })
+  const forControllers = await server.listen({ name: 'CONTROLLER', kind: 'controller', host: '', port: 0, backlog: 1 })
+  assert.equal(transport.handler, null)
+  const controller = dial(forControllers)
+  controller.feed(frame(FREE, 1))
+  server.updateLimits({ ...TEST_LIMITS, closedTo: null })
+  transport.feed(frame(FREE, 2))
+  assert.deepEqual(frames.started, [1, 2])
+})
+
+test('listeners of one kind close alone', async () => {
+  const { server, transport, frames, dial } = await setting()
+  const forControllers = await server.listen({ name: 'CONTROLLER', kind: 'controller', host: '', port: 0, backlog: 1 })
+  const controller = dial(forControllers)
+  await server.closeListeners('broker')
+  assert.ok(transport.isEnded || transport.isDestroyed)
+  controller.feed(frame(FREE, 1))
+  assert.deepEqual(frames.started, [1])
+  await server.close()
+  assert.ok(controller.isEnded || controller.isDestroyed)
 })
 
 test('random requests, pieces, answers and slow peers: each gets its own answers, in order', async () => {
