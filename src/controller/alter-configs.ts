@@ -114,7 +114,7 @@ function alterOne<Entry extends NamedValue>(
     const problem = brokerProblem(context, resourceName)
     if (problem !== null) return problem
   }
-  const isOfOtherBroker = isOtherNode(context, scope, resourceName)
+  const isOfOtherBroker = asked === 'controller' && isOtherNode(context, scope, resourceName)
   const target: AlterTarget = {
     scope,
     // The checks take every broker for the one that answers.

@@ -26,11 +26,11 @@ export interface SplitRequest {
  * there is no active controller, or another one all of a sudden, is no error for the client: it waits, until
  * `request.timeout.ms`.
  */
-export function forwarded<Services>(
+export function forwarded<Services, SplitServices = unknown>(
   inner: Handler<Services>,
   // biome-ignore lint/suspicious/noExplicitAny: a request of any API
-  split?: (request: any) => SplitRequest,
-): Handler<Services & ForwardingServices> {
+  split?: (request: any, services: SplitServices) => SplitRequest,
+): Handler<Services & SplitServices & ForwardingServices> {
   const api: Api = inner.api
   return {
     api: inner.api,
@@ -50,7 +50,7 @@ export function forwarded<Services>(
         }
       }
       if (split === undefined) return forwarder.forward(api, context, request)
-      const { forController, forThisNode, merge } = split(request)
+      const { forController, forThisNode, merge } = split(request, services)
       const remote = forController === null ? null : await forwarder.forward(api, context, forController)
       const local = forThisNode === null ? null : await inner.handle(services, forThisNode, context)
       return merge(remote, local)

@@ -4,13 +4,16 @@ import {
   type IncrementalAlterConfigsRequest,
   type IncrementalAlterConfigsResponse,
 } from '#protocol/messages/incremental-alter-configs.js'
-import { DUPLICATE_RESOURCE } from '../config/alter.js'
+import { alterIncrementally, DUPLICATE_RESOURCE } from '../config/alter.js'
+import type { BrokerConfig } from '../config/broker-config.js'
 import {
   type AlterResponse,
   incrementalAlterConfigs as incrementalAlterConfigsCommand,
 } from '../controller/alter-configs.js'
-import { NO_ERROR } from '../controller/command.js'
+import { isElrEnabled } from '../controller/cluster-view.js'
+import { type ItemError, itemError, NO_ERROR } from '../controller/command.js'
 import type { ControllerRequests } from '../controller/controller-driver.js'
+import type { PublishedMetadata } from '../metadata/delta.js'
 import { ResourceType } from '../metadata/image.js'
 import { applyLoggerOperations, type BrokerLoggers, loggerProblem } from './broker-loggers.js'
 import type { SplitRequest } from './forwarded.js'
@@ -57,13 +60,29 @@ export const incrementalAlterConfigs = handler(
   },
 )
 
-/** Loggers are those of the node that was asked; everything else is the controller's. */
-export function splitConfigs(request: IncrementalAlterConfigsRequest): SplitRequest {
+/** What a broker needs to judge changes of its own options. */
+export interface OwnOptionsServices {
+  readonly metadata: PublishedMetadata
+  readonly config: () => BrokerConfig
+}
+
+type Resource = IncrementalAlterConfigsRequest['resources'][number]
+
+/**
+ * Loggers are those of the node that was asked; everything else is the controller's, but for changes of this broker's
+ * own options that it cannot live with: no controller knows that.
+ */
+export function splitConfigs(request: IncrementalAlterConfigsRequest, services: OwnOptionsServices): SplitRequest {
   const { resources } = request
   const isLogger = ({ resourceType }: { readonly resourceType: number }): boolean =>
     resourceType === ResourceType.BROKER_LOGGER
+  const refused = new Map<Resource, ItemError>()
+  for (const resource of resources) {
+    const problem = ownOptionsProblem(services, resource)
+    if (problem !== null) refused.set(resource, problem)
+  }
   const part = (wanted: boolean): IncrementalAlterConfigsRequest | null => {
-    const some = resources.filter(resource => isLogger(resource) === wanted)
+    const some = resources.filter(resource => isLogger(resource) === wanted && !refused.has(resource))
     return some.length === 0 && !(resources.length === 0 && !wanted) ? null : { ...request, resources: some }
   }
   return {
@@ -72,8 +91,28 @@ export function splitConfigs(request: IncrementalAlterConfigsRequest): SplitRequ
     merge: (fromController, fromThisNode) => {
       const remote = [...((fromController as IncrementalAlterConfigsResponse | null)?.responses ?? [])]
       const local = [...((fromThisNode as IncrementalAlterConfigsResponse | null)?.responses ?? [])]
-      const responses = resources.map(resource => (isLogger(resource) ? local.shift() : remote.shift())!)
+      const responses = resources.map(resource => {
+        const problem = refused.get(resource)
+        if (problem === undefined) return (isLogger(resource) ? local.shift() : remote.shift())!
+        return { ...problem, resourceType: resource.resourceType, resourceName: resource.resourceName }
+      })
       return { throttleTimeMs: 0, responses }
     },
   }
+}
+
+/** Why this broker refuses a change of its options, or of those of all brokers; null if it does not. */
+function ownOptionsProblem({ metadata, config }: OwnOptionsServices, resource: Resource): ItemError | null {
+  const { resourceType, resourceName, configs } = resource
+  if (resourceType !== ResourceType.BROKER) return null
+  const { image } = metadata
+  const target = {
+    scope: 'broker',
+    resourceName,
+    current: image.configs.of(resourceType, resourceName),
+    broker: config(),
+    eligibleLeaderReplicas: isElrEnabled(image),
+  } as const
+  const altered = alterIncrementally(target, configs)
+  return altered.ok ? null : itemError(ErrorCode[altered.error.name], altered.error.message)
 }

@@ -193,9 +193,10 @@ export class HistoryChecker {
         this.#violated('lost', `${name} at ${offset}: ${value} ${how}, but ${reader} found ${start} to ${end - 1} only`)
       }
     }
+    const instead = new Map(conflicts.map(conflict => [conflict.offset, conflict.instead]))
+    const found = [...firm].map(([offset, { value }]) => [offset, instead.get(offset) ?? value] as const)
     if (conflicts.length > 0 || somewhere.size > 0) {
-      const instead = new Map(conflicts.map(conflict => [conflict.offset, conflict.instead]))
-      const there = new Set([...firm].map(([offset, { value }]) => instead.get(offset) ?? value))
+      const there = new Set(found.map(([, value]) => value))
       for (const { offset } of conflicts) {
         const { value, how } = firm.get(offset)!
         if (!there.has(value)) this.#violated('lost', `${name} at ${offset}: ${value} ${how} there, and is nowhere`)
@@ -204,14 +205,17 @@ export class HistoryChecker {
         if (!there.has(value)) this.#violated('lost', `${name}: ${value} was acknowledged, and is nowhere`)
       }
     }
-    this.#checkRecords(partition)
+    this.#checkRecords(
+      partition,
+      found.sort(([a], [b]) => a - b),
+    )
   }
 
-  /** Everything that was ever seen in a partition, in the order of its offsets. */
-  #checkRecords(partition: PartitionFacts): void {
+  /** `found`: everything that was seen in a partition, in the order of its offsets. */
+  #checkRecords(partition: PartitionFacts, found: readonly (readonly [number, string])[]): void {
     const offsetOf = new Map<string, number>()
     const lastOf = new Map<string, { number: number; offset: number }>()
-    for (const [offset, { value }] of [...partition.firm].sort(([a], [b]) => a - b)) {
+    for (const [offset, value] of found) {
       const parsed = parseValue(value)
       const writer = parsed === null ? undefined : this.#writers.get(parsed.writer)
       if (parsed === null || writer === undefined || writer.partition !== partition || parsed.number > writer.sentTo) {

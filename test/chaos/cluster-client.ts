@@ -39,7 +39,11 @@ export class ClusterClient {
   readonly #options: ClientOptions
   readonly #peers = new Map<string, Promise<Peer>>()
   #next = 0
-  #metadata: MetadataResponse | null = null
+  #isFresh = false
+  /** Where each node is, as it was told last. */
+  readonly #brokers = new Map<number, string>()
+  /** By topic-partition. A node that is cut off may tell of a leader of the past: the highest epoch counts. */
+  readonly #leaders = new Map<string, { readonly leaderId: number; readonly epoch: number }>()
 
   constructor(options: ClientOptions) {
     this.#options = options
@@ -111,30 +115,36 @@ export class ClusterClient {
     }
   }
 
-  /** Leaders and in-sync replicas of topics, or of all, as some node knows them now. */
+  /** Leaders and in-sync replicas of topics, or of all, as some node knows them now; another one the next time. */
   async refresh(topics: readonly string[] | null = null): Promise<MetadataResponse> {
     const wanted = topics?.map(name => ({ name, topicId: NO_ID })) ?? null
     const answer = await this.ask(Metadata, METADATA_VERSION, { topics: wanted, allowAutoTopicCreation: false })
-    this.#metadata = answer
+    this.#next++
+    for (const { nodeId, host, port } of answer.brokers) this.#brokers.set(nodeId, `${host}:${port}`)
+    for (const { name, partitions } of topics === null ? [] : answer.topics) {
+      for (const { partitionIndex, leaderId, leaderEpoch: epoch } of partitions) {
+        const key = `${name}-${partitionIndex}`
+        if (epoch >= (this.#leaders.get(key)?.epoch ?? -1)) this.#leaders.set(key, { leaderId, epoch })
+      }
+    }
+    this.#isFresh = true
     return answer
   }
 
   forget(): void {
-    this.#metadata = null
+    this.#isFresh = false
   }
 
   /** A connection to the leader of a partition; rejects with PeerError if it is not known or not reached. */
   async leader(topic: string, partition: number): Promise<Peer> {
-    const metadata = this.#metadata ?? (await this.refresh([topic]))
-    const found = metadata.topics.find(({ name }) => name === topic)?.partitions
-    const leaderId = found?.find(({ partitionIndex }) => partitionIndex === partition)?.leaderId ?? -1
-    const node = metadata.brokers.find(({ nodeId }) => nodeId === leaderId)
-    if (node === undefined) {
-      this.#metadata = null
-      this.#next++
+    if (!this.#isFresh) await this.refresh([topic])
+    const leaderId = this.#leaders.get(`${topic}-${partition}`)?.leaderId ?? -1
+    const address = this.#brokers.get(leaderId)
+    if (address === undefined) {
+      this.#isFresh = false
       throw new PeerError(`${topic}-${partition} has no leader (${leaderId})`)
     }
-    return this.peer(`${node.host}:${node.port}`)
+    return this.peer(address)
   }
 
   /** The active controller and the voters, as some node knows them. */

@@ -8,7 +8,7 @@ import { ClusterClient } from './cluster-client.js'
 import { type ChaosEvent, valueText } from './history.js'
 import { pause } from './nodes.js'
 
-/** Kafka keeps the last five batches of a producer, so no more may be under way. */
+/** Kafka knows the last five batches of a producer again: none may be sent that is further ahead of the oldest one. */
 const IN_FLIGHT_MAX = 5
 const RECORDS_A_BATCH_MAX = 4
 /** A batch after that time, ms; and a pause after a failure. */
@@ -20,6 +20,8 @@ const REQUEST_TIMEOUT_MS = 1000
 const SEQUENCE_ERRORS_MAX = 20
 
 interface Batch {
+  /** Counts the batches of a writer. */
+  readonly index: number
   readonly from: number
   readonly count: number
   readonly bytes: Buffer
@@ -55,6 +57,7 @@ export class ExactWriter {
   #producerId = -1
   #next = 0
   #sequence = 0
+  #batches = 0
   #waiting: Batch[] = []
   #sequenceErrors = 0
   #isOver = false
@@ -131,11 +134,17 @@ export class ExactWriter {
       const next = again.shift() ?? (this.#isOver ? null : this.#makeBatch())
       if (next === null) break
       send(next)
-      if (again.length === 0) await pause(INTERVAL_MS)
-      while (inFlight.size >= IN_FLIGHT_MAX) await Promise.race(inFlight)
+      if (again.length > 0) continue
+      await pause(INTERVAL_MS)
+      while (broken === null && this.#isFull()) await Promise.race(inFlight)
     }
     await Promise.all(inFlight)
     if (broken !== null) throw broken
+  }
+
+  #isFull(): boolean {
+    const oldest = this.#waiting[0]
+    return oldest !== undefined && this.#batches - oldest.index >= IN_FLIGHT_MAX
   }
 
   #makeBatch(): Batch {
@@ -147,7 +156,8 @@ export class ExactWriter {
       timestamp,
     }))
     const producer = { producerId: this.#producerId, producerEpoch: 0, baseSequence: this.#sequence }
-    const batch = { from: this.#next, count, bytes: buildBatch({ baseOffset: 0, records, ...producer }) }
+    const index = this.#batches++
+    const batch = { index, from: this.#next, count, bytes: buildBatch({ baseOffset: 0, records, ...producer }) }
     this.#next += count
     this.#sequence += count
     this.#waiting.push(batch)

@@ -84,6 +84,8 @@ export class Node {
   #child: ChildProcess | null = null
   #ended: Promise<string> = Promise.resolve('')
   #mayEnd = true
+  /** It has answered since its start; before that a signal may end it as any program. */
+  #isReady = false
   isFrozen = false
 
   constructor(options: NodeOptions) {
@@ -167,6 +169,7 @@ export class Node {
     closeSync(log)
     this.#child = child
     this.#mayEnd = false
+    this.#isReady = false
     this.isFrozen = false
     this.#ended = new Promise(resolve => {
       child.once('exit', (code, signal) => {
@@ -191,7 +194,10 @@ export class Node {
         await proxy.open(this.id)
         isOpen = true
       }
-      if (isOpen && (await answers(`${host}:${port}`))) return
+      if (isOpen && (await answers(`${host}:${port}`))) {
+        this.#isReady = true
+        return
+      }
       if (performance.now() > deadline) throw new Error(`node ${this.id} does not answer: see ${this.logFile}`)
       await pause(POLL_MS)
     }
@@ -215,7 +221,7 @@ export class Node {
     }, STOP_MS_MAX)
     const how = await this.#ended
     clearTimeout(timer)
-    if (how !== 'with status 0') {
+    if (how !== 'with status 0' && (this.#isReady || how !== 'by SIGTERM')) {
       this.options.onUnexpectedEnd(`node ${this.id} ended ${how} after SIGTERM: see ${this.logFile}`)
     }
   }

@@ -86,7 +86,7 @@ async function cluster({ room, tools, controllerTools }: ToolRoom): Promise<void
   )
 }
 
-async function configs({ tools, controllerTools }: ToolRoom): Promise<void> {
+async function configs({ room, tools, controllerTools }: ToolRoom): Promise<void> {
   const broker = ['--entity-type', 'brokers', '--entity-name', '2']
   const all = ['--entity-type', 'brokers', '--entity-default']
   const topic = ['--entity-type', 'topics', '--entity-name', TOPIC]
@@ -106,6 +106,18 @@ async function configs({ tools, controllerTools }: ToolRoom): Promise<void> {
   await tools().succeed('configs', ['--alter', ...topic, '--delete-config', 'max.message.bytes'])
   await controllerTools().succeed('configs', ['--alter', ...broker, '--add-config', 'log.cleaner.threads=3'])
   await says(tools, broker, /log\.cleaner\.threads=3/)
+  // Not the controller, but the broker itself says so.
+  const leader = await room.quorumLeader()
+  const follower = room.brokers.find(({ id }) => id !== leader.id && id !== 2)!
+  const steps = [
+    '--entity-type',
+    'brokers',
+    '--entity-name',
+    String(follower.id),
+    '--add-config',
+    'log.cleaner.threads=9',
+  ]
+  await tools().fail('configs', ['--alter', ...steps], /more than double/)
   const controller = ['--entity-type', 'brokers', '--entity-name', '1']
   await says(controllerTools, controller, /Dynamic configs for broker 1 are/)
   await tools().succeed('configs', ['--alter', ...broker, '--delete-config', 'log.cleaner.threads'])

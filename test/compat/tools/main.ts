@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheDirectory } from '../cache.js'
 import { installClients } from '../cluster/checks.js'
@@ -41,7 +40,7 @@ export async function toolsMain(args: readonly string[]): Promise<number> {
   const programs = await installPrograms()
   const plan = planOf(values.kafka ? 'kafka' : 'ottla')
   const where = values.keep === undefined ? {} : { folder: values.keep }
-  if (where.folder !== undefined) mkdirSync(join(where.folder), { recursive: true })
+  if (where.folder !== undefined) mkdirSync(where.folder, { recursive: true })
   const port = values.port === undefined ? {} : { port: Number(values.port) }
   const room = await Room.make(plan, programs, { ...where, ...port })
   const results = new Results()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeEnd } from '../process.js'
-import { check } from '../suite.js'
+import { check, eventually } from '../suite.js'
 import { TOPIC, type ToolRoom } from './checks.js'
 
 /** metadata-shell on what a node has stored: its newest snapshot. */
@@ -17,13 +17,18 @@ export async function shellChecks(checks: ToolRoom): Promise<void> {
       const directory = join(data, '__cluster_metadata-0')
       const snapshots = readdirSync(directory).filter(file => file.endsWith('.checkpoint') && !/^0+-/.test(file))
       const file = join(directory, snapshots.sort().at(-1) ?? 'none')
-      const found = await shell(file, 'find', '/image')
-      for (const path of ['cluster/brokers/1', 'cluster/controllers/3', `topics/byName/${TOPIC}/5`, 'configs/TOPIC']) {
-        assert.match(found, new RegExp(`^/image/${path}`, 'm'))
-      }
-      const partition = await shell(file, 'cat', `/image/topics/byName/${TOPIC}/0`)
-      assert.match(partition, /"replicas": \[|replicas/)
-      assert.match(await shell(file, 'cat', '/image/features/metadataVersion'), /4\.3-IV0/)
+      const paths = ['cluster/brokers/1', 'cluster/controllers/3', `topics/byName/${TOPIC}/5`, 'configs/TOPIC']
+      // On a busy machine the shell runs its command before it has loaded the file.
+      await eventually(async () => {
+        const found = await shell(file, 'find', '/image')
+        for (const path of paths) assert.match(found, new RegExp(`^/image/${path}`, 'm'))
+      })
+      await eventually(async () => {
+        assert.match(await shell(file, 'cat', `/image/topics/byName/${TOPIC}/0`), /replicas/)
+      })
+      await eventually(async () => {
+        assert.match(await shell(file, 'cat', '/image/features/metadataVersion'), /4\.3-IV0/)
+      })
     })
   }
 }
