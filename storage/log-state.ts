@@ -12,6 +12,8 @@ import { decodeSnapshot, encodeSnapshot } from './snapshot.js'
 
 /** What is read at a time when the state of producers is told from the batches. */
 const replayBytes = 65_536
+/** How far before a snapshot the last batches of producers are looked for, at least, in bytes. */
+const recallBytes = 262_144
 
 export interface LogStateOptions {
   readonly environment: LogEnvironment
@@ -234,7 +236,10 @@ export class LogState {
   /** The state at `endOffset`: from the newest snapshot that is not above it, and the batches from there on. */
   loadProducers(endOffset: number): ProducerState {
     const state = this.#loadSnapshot(endOffset)
-    if (state !== null) return this.#replay(state, endOffset)
+    if (state !== null) {
+      this.#recallBatches(state)
+      return this.#replay(state, endOffset)
+    }
     // A clean stop leaves a snapshot; without one there is a log of before producers had state.
     if (this.#isClean) return new ProducerState(endOffset)
     return this.#replay(new ProducerState(this.logStartOffset), endOffset)
@@ -272,6 +277,31 @@ export class LogState {
     }
     state.endOffset = endOffset
     return state
+  }
+
+  /**
+   * Tells the last batches of the producers in a snapshot from the log before it. What was sent but not acknowledged
+   * when a node stopped in order is sent again when it is back, and snapshots know one batch of a producer only.
+   */
+  #recallBatches(state: ProducerState): void {
+    const end = state.endOffset
+    const segment = this.segments[this.segmentIndexOf(end - 1)]
+    if (state.count === 0 || segment === undefined || end <= segment.baseOffset) return
+    const known = new ProducerState(segment.baseOffset)
+    const { offsetIndex } = segment
+    const endPosition = offsetIndex.lookup(end)
+    let position = endPosition
+    for (let back = 64; endPosition - position < recallBytes && position > 0; back *= 4) {
+      position = back < end - segment.baseOffset ? offsetIndex.lookup(end - back) : 0
+    }
+    const cursor = new HeaderCursor(Buffer.allocUnsafeSlow(replayBytes))
+    cursor.start(segment.file, position, segment.size)
+    while (cursor.next()) {
+      const { buffer, at } = cursor
+      if (lastOffsetAt(buffer, at) >= end) break
+      if (magic(buffer, at) === 2 && hasProducerId(buffer, at) && !isControl(buffer, at)) known.apply(buffer, at)
+    }
+    state.adoptBatches(known)
   }
 
   snapshotPath(offset: number): string {

@@ -298,6 +298,9 @@ export class PartitionLog {
       })
       await this.#syncer.sync()
       await this.#syncActive()
+    } else {
+      // Nothing was appended, but its folder and its topic id may not be on the device: a clean start will trust them.
+      await this.#syncer.sync()
     }
     this.release()
   }

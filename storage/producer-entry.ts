@@ -54,6 +54,14 @@ export class ProducerEntry {
     this.transactionStart = -1
   }
 
+  /** Takes over the batches that `other` knows, if its last one is the last one here: it may know more of them. */
+  adoptBatches(other: ProducerEntry): void {
+    if (other.epoch !== this.epoch || other.#count <= this.#count || other.lastOffset !== this.lastOffset) return
+    this.#batches.set(other.#batches)
+    this.#count = other.#count
+    this.#newest = other.#newest
+  }
+
   /** The row of the batch with exactly these sequences, -1 if it is not among the last. */
   slotOf(firstSequence: number, lastSequence: number): number {
     for (let back = 0; back < this.#count; back++) {

@@ -143,6 +143,17 @@ export class ProducerState {
     return first
   }
 
+  /**
+   * Takes over the last batches of producers as `other` knows them. A snapshot has one batch of each, and the
+   * repetition of one before it would be taken for one out of order.
+   */
+  adoptBatches(other: ProducerState): void {
+    for (const [producerId, entry] of this.#entries) {
+      const known = other.#entries.get(producerId)
+      if (known !== undefined) entry.adoptBatches(known)
+    }
+  }
+
   hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
     const entry = this.#entries.get(producerId)
     return entry !== undefined && entry.transactionStart >= 0 && entry.epoch === producerEpoch

@@ -79,6 +79,13 @@ async function killAll(scene: Scene, nodes: readonly Node[]): Promise<string> {
   return `for ${held}`
 }
 
+async function restartAll(scene: Scene, nodes: readonly Node[]): Promise<string> {
+  await Promise.all(nodes.map(node => node.stop()))
+  const held = await hold(scene, 0, 1000)
+  await Promise.all(nodes.map(node => node.start()))
+  return `for ${held}`
+}
+
 async function killWhileStarting(scene: Scene, [node]: readonly Node[]): Promise<string> {
   const times: string[] = []
   await node!.kill()
@@ -283,5 +290,6 @@ export const FAULTS: readonly Fault[] = [
   { name: 'replace-voter', about: 'voter removed, its disk emptied, added', choose: anyNode, run: replaceVoter },
   { name: 'kill-starting', about: 'kill -9 while it starts', choose: anyNode, run: killWhileStarting },
   { name: 'kill-all', about: 'kill -9 of all nodes at once', choose: allNodes, run: killAll },
+  { name: 'restart-all', about: 'SIGTERM to all nodes at once', choose: allNodes, run: restartAll },
   { name: 'storm', about: 'ten seconds of everything', choose: allNodes, run: storm },
 ]

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as batch from '#protocol/records/batch.js'
 import { buildEndTransactionMarker } from '#protocol/records/control.js'
 import type { LogErrorCode } from '#storage/log-error.js'
-import { append, batchOf, marker, names, put, rig, startMs, values } from './support.js'
+import { append, batchOf, marker, names, put, restarted, rig, startMs, values } from './support.js'
 
 function refuses(code: LogErrorCode, run: () => unknown): void {
   assert.throws(run, { name: 'LogError', code })
@@ -288,4 +288,20 @@ test('a failed write takes back all that was gathered', () => {
   refuses('KAFKA_STORAGE_ERROR', () => put(log, ['b']))
   const next = rig({}, disk.killed())
   assert.equal(append(next.log, batchOf({ producerId: 1, producerEpoch: 0, baseSequence: 1 })).isDuplicate, false)
+})
+
+test('after a clean restart the last five batches of each producer are recognised again, not the last one alone', async () => {
+  const old = rig()
+  const of = (producerId: number, sequence: number) =>
+    batchOf({ producerId, producerEpoch: 0, baseSequence: sequence, values: ['a', 'b'] })
+  for (let index = 0; index < 8; index++) for (const id of [1, 2]) append(old.log, of(id, index * 2))
+  const { log } = await restarted(old)
+  for (const id of [1, 2]) {
+    for (let index = 3; index < 8; index++) {
+      const info = append(log, of(id, index * 2))
+      assert.deepEqual([info.isDuplicate, info.baseOffset], [true, index * 4 + (id - 1) * 2])
+    }
+    refuses('OUT_OF_ORDER_SEQUENCE_NUMBER', () => append(log, of(id, 4)))
+    assert.equal(append(log, of(id, 16)).isDuplicate, false)
+  }
 })

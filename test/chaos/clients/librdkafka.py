@@ -199,8 +199,16 @@ def changes():
             attempt({"e": "deleting", "topic": topic}, {"e": "deleted", "topic": topic}, remove)
 
 
+def guarded(run, args):
+    """Nobody who works here may fall silent."""
+    try:
+        run(*args)
+    except Exception as error:
+        say({"e": "wrong", "what": f"{NAME} {run.__name__} {args[0] if args else ''} broke: {error}"})
+
+
 threads = [
-    threading.Thread(target=run, args=args, daemon=True)
+    threading.Thread(target=guarded, args=(run, args), daemon=True)
     for run, args in [
         (writer, (f"{NAME}-idempotent", 0, True, -1, False)),
         (writer, (f"{NAME}-all", 1, False, -1, False)),

@@ -11,6 +11,8 @@ const ALLOWED = [
   /Graceful shutdown of RaftClient failed/,
   // A replica that has just gone to another directory.
   /AssignmentsManager .*unexpected callback exception\n.*NullPointerException.*ReplicaAlterLogDirsThread/,
+  // Too few replicas in sync while a node is away: the client tries again.
+  /ReplicaManager .*Error processing append operation.*\n.*NotEnoughReplicasException/,
   /Exceptionally slow controller event|controller event queue overloaded/,
 ]
 const SHOWN_MAX = 5

@@ -115,7 +115,7 @@ async function configs({ room, tools, controllerTools }: ToolRoom): Promise<void
     '--entity-name',
     String(follower.id),
     '--add-config',
-    'log.cleaner.threads=9',
+    'log.cleaner.threads=4',
   ]
   await tools().fail('configs', ['--alter', ...steps], /more than double/)
   const controller = ['--entity-type', 'brokers', '--entity-name', '1']
