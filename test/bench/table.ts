@@ -12,6 +12,7 @@ export interface Row {
 }
 
 export function printTable(rows: readonly Row[]): void {
+  if (rows.length === 0) return
   console.log('| work | figure | Ottla | Kafka | ratio | asked for |')
   console.log('|---|---|---|---|---|---|')
   for (const { work, figure, values } of rows) {

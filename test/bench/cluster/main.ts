@@ -87,12 +87,11 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
   try {
     const load = compileLoad(folder)
     console.log(`three nodes; ${values.rounds} rounds of ${values.seconds} s; medians\n`)
-    const rows: Row[] = []
-    rows.push(...(await startRows(folder, options)))
-    rows.push(...(await loadRows(folder, load, options)))
-    rows.push(...(await gapRows(folder, options)))
-    rows.push(...(await partitionRows(folder, options)))
-    printTable(rows)
+    // Each table by itself, so that what was measured is there even if something later goes wrong.
+    printTable(await startRows(folder, options))
+    printTable(await loadRows(folder, load, options))
+    printTable(await gapRows(folder, options))
+    printTable(await partitionRows(folder, options))
   } finally {
     removeDirectory(folder)
   }
@@ -153,6 +152,8 @@ async function loadRows(folder: string, load: string, options: Options): Promise
       const cluster = startNodes(name, join(folder, `load-${name}`))
       clusters.push(cluster)
       for (const topic of new Set(works.map(work => work.topic))) await createTopic(portsOf(name), topic)
+      // A node that is late is not in sync yet, and then a write that wants two copies is refused.
+      await settle(3 * SETTLE_MS)
       for (const work of works) await measure(load, cluster, work, options.warmSeconds / works.length)
     }
     for (let round = 0; round < options.rounds; round++) {
