@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
+import { parentOf } from './durable-directory.js'
 
 export interface NodeDiskOptions {
   /** Descriptors kept open at a time, not counting those of files that are being synced or read in the pool. */
@@ -377,10 +378,6 @@ function waited(call: (done: (error: NodeJS.ErrnoException | null) => void) => v
   return new Promise((resolve, reject) => {
     call(error => (error === null ? resolve() : reject(error)))
   })
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(1, path.lastIndexOf('/')))
 }
 
 /**

@@ -3,6 +3,7 @@
  * on a controller the snapshot 0-0 with the records that the metadata log begins with (KIP-1170).
  */
 import type { Disk } from '#storage/disk.js'
+import { makeDurableDirectory, parentOf } from '#storage/durable-directory.js'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from '#storage/meta-properties.js'
 import { METADATA_TOPIC } from '../raft/metadata-log.js'
 import { replicaKey, type VoterSet, voterSet } from '../raft/voters.js'
@@ -324,28 +325,6 @@ function describeBootstrap(plan: Plan): string {
   return `Bootstrap metadata: ${features.join(', ')}${users === 0 ? '' : `, ${users} SCRAM credential(s)`}.`
 }
 
-/**
- * Makes a folder that outlives a crash, with those above it that are missing. One that is there may be of a run that
- * ended before it was durable.
- */
-function makeDurableDirectory(disk: Disk, path: string): void {
-  const parents: string[] = []
-  for (let at = path; at !== '/' && (at === path || !disk.exists(at)); ) {
-    at = at.slice(0, at.lastIndexOf('/')) || '/'
-    parents.push(at)
-  }
-  disk.makeDirectory(path)
-  for (const parent of parents) {
-    try {
-      disk.syncDirectory(parent)
-    } catch (error) {
-      // A folder that somebody else made for us lies in one that we need not be allowed to open.
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EACCES' && code !== 'EPERM') throw error
-    }
-  }
-}
-
 function writeBootstrapSnapshot(disk: Disk, directory: string, plan: Plan, wallTime: () => number): void {
   const path = `${directory}/${METADATA_TOPIC}-0`
   disk.makeDirectory(path)
@@ -398,7 +377,7 @@ function defaultBootstrapRecords(): MetadataRecord[] {
  */
 export function readBootstrapRecords(disk: Disk, partitionDirectory: string): MetadataRecord[] {
   const id = { endOffset: 0, epoch: 0 }
-  const legacyDirectory = partitionDirectory.slice(0, partitionDirectory.lastIndexOf('/'))
+  const legacyDirectory = parentOf(partitionDirectory)
   const places = [
     [partitionDirectory, snapshotFileName(id)],
     [legacyDirectory, 'bootstrap.checkpoint'],

@@ -1,4 +1,5 @@
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from '#storage/disk.js'
+import { parentOf } from '#storage/durable-directory.js'
 import { SeededRandom } from './random.js'
 
 /** What happens at the I/O that was chosen. */
@@ -469,10 +470,6 @@ function linked(name: string, node: Node): (entries: Map<string, Node>) => void 
 
 function partsOf(path: string): string[] {
   return path.split('/').filter(part => part !== '')
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/'
 }
 
 function apply(node: FileNode, operation: DataOperation, nowMs: number): void {

@@ -19,10 +19,16 @@ interface Command {
   printed(pattern: RegExp): Promise<string>
 }
 
-function ottla(context: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
+function ottla(
+  context: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd = process.cwd(),
+): Command {
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...env },
+    cwd,
   })
   context.after(() => child.kill('SIGKILL'))
   let output = ''
@@ -65,6 +71,29 @@ async function propertiesFile(folder: string, name: string, port?: number): Prom
   ]
   writeFileSync(path, `${lines.join('\n')}\n`)
   return path
+}
+
+test('start without a word about data keeps it in ottla-data of the folder where it is started, and finds it again', async context => {
+  const folder = temporaryDirectory(context)
+  const clusterIds = new Set<string | undefined>()
+  for (let round = 0; round < 2; round++) {
+    const node = ottla(context, ['start', '--port', '0'], {}, folder)
+    clusterIds.add(/"clusterId":"([^"]+)".*data in .*ottla-data;/.exec(await node.printed(/ready in/))?.[1])
+    node.child.kill('SIGTERM')
+    assert.equal(await node.ended, 0)
+  }
+  assert.equal(clusterIds.size, 1)
+  assert.ok(!clusterIds.has(undefined))
+  assert.ok(existsSync(join(folder, 'ottla-data', 'meta.properties')))
+})
+
+for (const data of ['data', './data', 'data/broker-1']) {
+  test(`start makes the folder of --data ${data}, with those above it, where it is started`, async context => {
+    const folder = temporaryDirectory(context)
+    const node = ottla(context, ['start', '--port', '0', '--data', data], {}, folder)
+    await node.printed(/ready in/)
+    assert.ok(existsSync(join(folder, data, 'meta.properties')))
+  })
 }
 
 test('docker-start runs a node from the environment, health finds it, and SIGTERM ends it in order', async context => {
