@@ -7,6 +7,7 @@ import { diskMain } from './disk/main.js'
 import { dockerMain } from './docker/main.js'
 import { mixedMain } from './mixed/main.js'
 import { endAllProcesses } from './process.js'
+import { readmeMain } from './readme/main.js'
 import type { CheckResult, Suite } from './suite.js'
 import { confluentSuite } from './suites/confluent.js'
 import { franzGoSuite } from './suites/franz-go.js'
@@ -34,6 +35,7 @@ npm run compat -- disk      files of Ottla read by Kafka's tools, files of Kafka
 npm run compat -- docker    the same with the containers of docker-compose.yml, and a container by itself
 npm run compat -- mixed     nodes of Ottla and of Apache Kafka as one cluster
 npm run compat -- tools     Kafka's tools for clusters against three nodes of Ottla
+npm run compat -- readme    the commands and the quick-starts of the README, as they stand there
 npm run compat -- upstream  the clients' own test suites, compared with what they score on Apache Kafka
 
 Runs real clients and Apache Kafka's own tools against a broker, by default one that is started for it.
@@ -155,6 +157,7 @@ const areas: Readonly<Record<string, (args: readonly string[]) => Promise<number
   ask: askMain,
   cluster: clusterMain,
   disk: diskMain,
+  readme: readmeMain,
   docker: dockerMain,
   mixed: mixedMain,
   tools: toolsMain,
