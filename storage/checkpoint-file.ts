@@ -39,7 +39,7 @@ export class CheckpointFile {
     const isSame =
       lines.length === this.#lines.size &&
       lines.every(({ topic, partition, offset }) => this.#offsets.get(folderName(topic, partition)) === offset)
-    if (isSame && this.#disk.exists(this.#path)) return
+    if (isSame && (lines.length === 0 || this.#disk.exists(this.#path))) return
     writeOffsetCheckpoint(this.#disk, this.#path, lines)
     this.#lines = new Map(lines.map(line => [folderName(line.topic, line.partition), line]))
     this.#offsets = new Map(lines.map(line => [folderName(line.topic, line.partition), line.offset]))

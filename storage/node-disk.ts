@@ -388,12 +388,37 @@ interface NativeLocks {
   tryLock(descriptor: number): boolean
 }
 
+/** What the built part of the package has, which its JavaScript wraps. */
+interface LockBinding {
+  /** Throws an Error with code EAGAIN when another has the lock. */
+  tryLock(descriptor: number, offset: number, length: number, exclusive: boolean): void
+}
+
 /** Loaded when the first lock is asked for; null where the package has no build for the platform. */
 function nativeLocks(): NativeLocks | null {
+  const require = createRequire(import.meta.url)
   try {
-    return createRequire(import.meta.url)('fs-native-extensions') as NativeLocks
+    // The package looks for its built part with a dozen modules, which takes longer than all else at start.
+    const built = `fs-native-extensions/prebuilds/${process.platform}-${process.arch}/fs-native-extensions.node`
+    const binding = require(built) as LockBinding
+    if (typeof binding.tryLock === 'function') return { tryLock: descriptor => tryLockWith(binding, descriptor) }
+  } catch {
+    // It lies elsewhere: the package knows where.
+  }
+  try {
+    return require('fs-native-extensions') as NativeLocks
   } catch {
     return null
+  }
+}
+
+function tryLockWith(binding: LockBinding, descriptor: number): boolean {
+  try {
+    binding.tryLock(descriptor, 0, 0, true)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false
+    throw error
   }
 }
 

@@ -17,10 +17,25 @@ const nativeBytesMin = 256
 
 const byTables: Crc32c = (buffer, start, end) => ~runCrc(tables, -1, buffer, start, end) >>> 0
 
-function native(): Crc32cImplementation {
-  const { crc32c: compute } = createRequire(import.meta.url)('@node-rs/crc32') as {
-    crc32c(input: Uint8Array, previous?: number): number
+interface NativeCrc {
+  crc32c(input: Uint8Array, previous?: number): number
+}
+
+/** How the packages that `@node-rs/crc32` picks from are called. */
+const builds: Partial<Record<NodeJS.Platform, string>> = { linux: '-gnu', darwin: '', win32: '-msvc' }
+
+function loadNative(): NativeCrc {
+  const require = createRequire(import.meta.url)
+  try {
+    // At once, without the search that the package makes at every start.
+    return require(`@node-rs/crc32-${process.platform}-${process.arch}${builds[process.platform]}`) as NativeCrc
+  } catch {
+    return require('@node-rs/crc32') as NativeCrc
   }
+}
+
+function native(): Crc32cImplementation {
+  const { crc32c: compute } = loadNative()
   const probe = Buffer.from('123456789')
   if (compute(probe) !== 0xe3069283) throw new Error('@node-rs/crc32 does not compute CRC-32C')
   return {

@@ -35,8 +35,12 @@ export interface ReadyMessage {
 const CANNOT_START = 1
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-/** Runs a broker until a signal ends it; resolves with the exit status. */
-export async function start(file: string | undefined, options: StartOptions): Promise<number> {
+/** Runs a broker until a signal ends it; resolves with the exit status. `onReady`: it serves its clients. */
+export async function start(
+  file: string | undefined,
+  options: StartOptions,
+  onReady: () => void = () => {},
+): Promise<number> {
   const temporary = options.ephemeral === true ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
   const end = endOfProcess()
   try {
@@ -44,7 +48,7 @@ export async function start(file: string | undefined, options: StartOptions): Pr
     if (!loaded.ok) return complain(loaded.lines)
     const logging = await createLogger(options.logLevel, options.logFormat)
     for (const warning of loaded.warnings) logging.logger.warn({}, warning)
-    return await runBroker(loaded.config, options.clusterId ?? null, logging, end)
+    return await runBroker(loaded.config, options.clusterId ?? null, logging, end, onReady)
   } finally {
     if (temporary !== null) rmSync(temporary, { recursive: true, force: true })
   }
@@ -92,6 +96,7 @@ export async function runBroker(
   clusterId: string | null,
   { logger, loggers }: Logging,
   end: EndOfProcess,
+  onReady: () => void = () => {},
 ): Promise<number> {
   const voters = config.node.quorumVoters
   const newId = clusterId ?? (voters.length > 1 ? clusterIdOfVoters(voters) : null)
@@ -129,7 +134,10 @@ export async function runBroker(
     await broker.stop()
     return CANNOT_START
   }
-  if (outcome === null) tellReady(broker, logger)
+  if (outcome === null) {
+    tellReady(broker, logger)
+    onReady()
+  }
   const ended = await Promise.race([end.asked, broker.failed])
   if (ended instanceof Error) {
     logger.fatal({ err: ended }, `the broker failed: ${ended.message}`)
