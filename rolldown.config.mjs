@@ -36,6 +36,8 @@ export default [
       format: 'cjs',
       entryFileNames: '[name].cjs',
       codeSplitting: false,
+      // Functions that V8 takes from its cache have forgotten how their script imports.
+      dynamicImportInCjs: false,
       comments: false,
       minify,
     },

@@ -30,23 +30,18 @@ const ID_PREFIX = '// '
 const ID_LENGTH = 16
 
 /**
- * The program of the script in this folder; null where there is none (sources that were not bundled), or where a
- * Node.js before 20.12 could not resolve what the script imports later.
+ * The program of the script in this folder; null where there is none (sources that were not bundled). What the script
+ * wants of packages it asks `require` for: functions that come from a cache cannot import.
  */
 export function compileProgram(folder: string): CompiledProgram | null {
   const path = join(folder, 'program.cjs')
-  const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER
-  if (importModuleDynamically === undefined || !existsSync(path)) return null
+  if (!existsSync(path)) return null
   // It has no other characters than those of ASCII.
   const source = readFileSync(path, 'latin1')
   const id = source.slice(ID_PREFIX.length, ID_PREFIX.length + ID_LENGTH)
   const cachePath = join(folder, `program.${id}.cache`)
   const cachedData = existsSync(cachePath) ? readFileSync(cachePath) : undefined
-  const script = new vm.Script(source, {
-    filename: path,
-    importModuleDynamically,
-    ...(cachedData === undefined ? {} : { cachedData }),
-  })
+  const script = new vm.Script(source, { filename: path, ...(cachedData === undefined ? {} : { cachedData }) })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path))
   const isFromCache = cachedData !== undefined && script.cachedDataRejected === false

@@ -55,7 +55,14 @@ export async function run(args: readonly string[], around: Surroundings): Promis
     .description('A Kafka broker in TypeScript: speaks the real wire protocol, writes the real files.')
     .version(version(around.root))
     .showHelpAfterError()
+  addNodes(program, around)
+  addContainer(program)
+  addTools(program)
+  await program.parseAsync(args, { from: 'user' })
+}
 
+/** What runs nodes. */
+function addNodes(program: Command, around: Surroundings): void {
   program
     .command('start')
     .description('start a broker (and the controller in it)')
@@ -86,7 +93,10 @@ export async function run(args: readonly string[], around: Surroundings): Promis
       const { cluster } = await import('./cluster.js')
       process.exitCode = await cluster(files, options, new URL('config/', around.root))
     })
+}
 
+/** What the image of the container runs. */
+function addContainer(program: Command): void {
   program
     .command('docker-start')
     .description('start a node with the options of KAFKA_* variables, as the apache/kafka image does (docs/docker.md)')
@@ -104,7 +114,10 @@ export async function run(args: readonly string[], around: Surroundings): Promis
       const { health } = await import('./health.js')
       process.exitCode = await health(address)
     })
+}
 
+/** What helps beside that. */
+function addTools(program: Command): void {
   program
     .command('format')
     .description('prepare log directories, as kafka-storage format does (start does it by itself for a new directory)')
@@ -130,6 +143,4 @@ export async function run(args: readonly string[], around: Surroundings): Promis
       const { createNodeRandom } = await import('../runtime/node/random.js')
       process.stdout.write(`${createNodeRandom().uuid()}\n`)
     })
-
-  await program.parseAsync(args, { from: 'user' })
 }

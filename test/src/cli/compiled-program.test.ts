@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -52,6 +54,27 @@ test('a cache belongs to one program: that of another is not looked at', () => {
   assert.equal(other.length, source.length)
   writeFileSync(join(folder, 'program.cjs'), other)
   assert.equal(compileProgram(folder)?.isFromCache, false)
+})
+
+test('what the program wants of packages it gets without an import, for which functions of a cache are no good', () => {
+  assert.doesNotMatch(readFileSync(join(bundle, 'program.cjs'), 'latin1'), /\bimport\s*\(/)
+})
+
+test('a node that starts from the cache writes its log as text', async () => {
+  const args = [join(bundle, 'main.js'), 'start', '--ephemeral', '--port', '0', '--log-format', 'text']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      const wasListening = said.includes('INFO: listening')
+      said += chunk
+      // A second signal would not let it end in order.
+      if (!wasListening && said.includes('INFO: listening')) child.kill('SIGTERM')
+    })
+  }
+  const [code] = (await once(child, 'close')) as [number | null]
+  assert.match(said, /INFO: listening/)
+  assert.equal(code, 0, said)
 })
 
 test('where nothing was bundled there is no such program', () => {
