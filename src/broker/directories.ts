@@ -3,7 +3,7 @@ import { LogError } from '#storage/log-error.js'
 import { expectOwner, readMetaProperties } from '#storage/meta-properties.js'
 import type { BrokerConfig } from '../config/broker-config.js'
 import { format } from '../metadata/bootstrap.js'
-import { formatOptionsOf } from '../metadata/node-format.js'
+import { type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
 import type { BrokerPorts } from './ports.js'
 
 /** The log directories of a node, locked and known to be its own. */
@@ -64,14 +64,7 @@ function formatIfNew(
   if (first !== undefined && isMetadataMissing) throw unformatted(node.metadataLogDir)
   if (first === undefined && !isAlone(config)) throw neverFormatted(node.metadataLogDir)
   const clusterId = first === undefined ? random.uuid() : clusterIdOf(first.path, first.properties!.clusterId)
-  const choices = {
-    clusterId,
-    quorum: { kind: 'static' },
-    releaseVersion: null,
-    features: new Map<string, number>(),
-    addScram: [],
-    ignoreFormatted: true,
-  } as const
+  const choices: FormatChoices = { clusterId, quorum: { kind: 'static' }, ignoreFormatted: true }
   const formatPorts = { disk, wallTime: () => clock.wallTime(), uuid: () => random.uuid() }
   for (const line of format(formatOptionsOf(config, choices), formatPorts).lines) logger.info({}, line)
   return clusterId

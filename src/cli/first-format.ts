@@ -4,7 +4,7 @@ import { nodeDisk } from '#storage/node-disk.js'
 import type { BrokerConfig, QuorumVoter } from '../config/broker-config.js'
 import { format } from '../metadata/bootstrap.js'
 import { FormatError } from '../metadata/format-error.js'
-import { formatOptionsOf } from '../metadata/node-format.js'
+import { type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
 import { createNodeClock } from '../runtime/node/clock.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 
@@ -33,14 +33,7 @@ export function formatNewNode(config: BrokerConfig, clusterId: string): FirstFor
         '--no-initial-controllers',
     )
   }
-  const choices = {
-    clusterId,
-    quorum: { kind: 'static' },
-    releaseVersion: null,
-    features: new Map<string, number>(),
-    addScram: [],
-    ignoreFormatted: false,
-  } as const
+  const choices: FormatChoices = { clusterId, quorum: { kind: 'static' }, ignoreFormatted: false }
   const ports = { disk, wallTime: createNodeClock().wallTime, uuid: createNodeRandom().uuid }
   return { lines: format(formatOptionsOf(config, choices), ports).lines, clusterIdThere: null }
 }

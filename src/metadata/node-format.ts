@@ -5,10 +5,13 @@ import type { FormatOptions, InitialQuorum } from './bootstrap.js'
 export interface FormatChoices {
   readonly clusterId: string
   readonly quorum: InitialQuorum
-  readonly releaseVersion: string | null
-  readonly features: ReadonlyMap<string, number>
-  readonly addScram: readonly string[]
+  /** Directories that are formatted already are left as they are; otherwise they are an error. */
   readonly ignoreFormatted: boolean
+  /** The newest unless given; with the levels in `features`. */
+  readonly releaseVersion?: string | null
+  readonly features?: ReadonlyMap<string, number>
+  /** Users of the first hour; none unless given. */
+  readonly addScram?: readonly string[]
 }
 
 /** The formatting of the directories of a node. */
@@ -16,6 +19,9 @@ export function formatOptionsOf(config: BrokerConfig, choices: FormatChoices): F
   const { node } = config
   const directories = [...new Set([...node.logDirs, node.metadataLogDir])]
   return {
+    releaseVersion: null,
+    features: new Map(),
+    addScram: [],
     ...choices,
     nodeId: node.nodeId,
     isController: node.roles.controller,

@@ -240,14 +240,6 @@ function formatNode(
   quorum: InitialQuorum,
   { disk, clock, random }: BrokerPorts,
 ): void {
-  const choices = {
-    clusterId,
-    quorum,
-    releaseVersion: null,
-    features: new Map<string, number>(),
-    addScram: [],
-    ignoreFormatted: true,
-  }
   let isFirst = true
   const uuid = (): string => {
     // The metadata directory of a new node is the first to ask.
@@ -255,7 +247,11 @@ function formatNode(
     isFirst = false
     return id
   }
-  format(formatOptionsOf(config, choices), { disk, wallTime: () => clock.wallTime(), uuid })
+  format(formatOptionsOf(config, { clusterId, quorum, ignoreFormatted: true }), {
+    disk,
+    wallTime: () => clock.wallTime(),
+    uuid,
+  })
 }
 
 type Roles = NonNullable<AddNodeOptions['roles']>
