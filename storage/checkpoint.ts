@@ -89,6 +89,14 @@ export function readPartitionMetadata(disk: Disk, path: string): string | null {
   return /^topic_id: *([A-Za-z0-9_-]{22})\s*$/m.exec(text)?.[1] ?? null
 }
 
+/**
+ * The content of a `partition.metadata`, which says whose a folder is. The first append to the log begins to bring it
+ * to the device, off the event loop, and no record counts as flushed before it is there. Kafka syncs it before the
+ * first append, and takes a folder without it for a stray, as we do: whose the records in it are nobody can tell, for
+ * the name may have been that of a topic of before. So a machine that fails within these milliseconds may cost all
+ * records of the log instead of the last ones; but all of them are as young, and none was flushed. The replica begins
+ * anew, and takes from its leader what it had.
+ */
 export function formatPartitionMetadata(topicId: string): Buffer {
   return Buffer.from(`version: 0\ntopic_id: ${topicId}`)
 }

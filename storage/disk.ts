@@ -8,6 +8,8 @@ export interface Disk {
   /** Opens a file for reading and writing. `create`: make it if it is not there. `readOnly`: no writing. */
   open(path: string, options?: OpenOptions): File
   exists(path: string): boolean
+  /** A path as it is from the root of the file system; links, '.' and '..' in it stay. */
+  absolute(path: string): string
   /** Bytes in a file without opening it; -1 if it is not there. */
   fileSize(path: string): number
   /** Names (not paths) of what is in a folder, sorted. */

@@ -6,6 +6,12 @@ export function parentOf(path: string): string {
   return at > 0 ? path.slice(0, at) : at === 0 ? '/' : '.'
 }
 
+/** A path from the root on, as Kafka names directories: with one slash each, and '.' and '..' where they are. */
+export function absolutePath(path: string, workingDirectory: string): string {
+  const whole = path.startsWith('/') ? path : `${workingDirectory}/${path}`
+  return whole.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+}
+
 /**
  * Makes a folder that outlives a crash, with those above it that are missing. One that is there already may be of a run
  * that ended before it was durable.

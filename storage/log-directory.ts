@@ -17,29 +17,17 @@ import { LogEnvironment } from './log-environment.js'
 import { LogError } from './log-error.js'
 import { loadLog, newSegment, runToEnd } from './log-loader.js'
 import { LogState } from './log-state.js'
-import type { RecoveryReport } from './log-types.js'
+import type { CreateLogOptions, RecoveryReport } from './log-types.js'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from './meta-properties.js'
 
 export interface LogDirectoryOptions {
   readonly disk: Disk
-  /** Absolute path of one of `log.dirs`; made if it is not there. */
+  /** One of `log.dirs`; made if it is not there. */
   readonly path: string
   /** Called once, when an I/O error takes the directory offline. */
   readonly onFailure?: (directory: LogDirectory, error: Error) => void
   /** Records are taken to be in the page cache until this many bytes were appended after them. 1 GiB unless given. */
   readonly recentBytesMax?: number
-}
-
-export interface CreateLogOptions {
-  readonly topic: string
-  readonly partition: number
-  /** Kafka's text form. */
-  readonly topicId: string
-  readonly config: LogConfig
-  /** The broker's clock, ms since 1970. */
-  readonly nowMs: number
-  /** A copy that will replace the log of another directory (AlterReplicaLogDirs). */
-  readonly isFuture?: boolean
 }
 
 export interface LoadReport {
@@ -88,7 +76,10 @@ export function openLogDirectory(options: LogDirectoryOptions): LogDirectory {
  * `load` then opens the partitions.
  */
 export class LogDirectory {
+  /** As in `log.dirs`. */
   readonly path: string
+  /** How admin tools name it. */
+  readonly absolutePath: string
   readonly #environment: LogEnvironment
   readonly #disk: Disk
   readonly #lock: Lock
@@ -103,11 +94,14 @@ export class LogDirectory {
   /** Names of folders whose log is gone but which the checkpoint files still name: not to be given to another log. */
   readonly #staleNames = new Set<string>()
   #uniqueNames = 0
+  /** All logs are open: what a clean stop says of the directory, it says of each of them. */
+  #isLoaded = false
   #isClosed = false
   readonly #cleanShutdown: CleanShutdown | null
 
   constructor(options: LogDirectoryOptions, lock: Lock) {
     this.path = options.path
+    this.absolutePath = options.disk.absolute(options.path)
     this.#disk = options.disk
     this.#lock = lock
     this.#environment = new LogEnvironment({
@@ -133,6 +127,11 @@ export class LogDirectory {
   /** Why the directory cannot be used any more; null while all is well. */
   get offline(): Error | null {
     return this.#environment.failure
+  }
+
+  /** Let go of: nothing of it may be touched any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   /** Whether the last process stopped cleanly. */
@@ -175,6 +174,7 @@ export class LogDirectory {
           if (recovery !== null) recoveries.push(recovery)
         }
       }
+      this.#isLoaded = true
     } catch (error) {
       throw this.#environment.fail(`loading ${this.path}`, error)
     }
@@ -295,8 +295,12 @@ export class LogDirectory {
     })
   }
 
-  checkpointHighWatermarks(highWatermarkOf: (log: PartitionLog) => number): void {
-    const lines = [...this.#logs.values()].map(log => lineOf(log, highWatermarkOf(log)))
+  /** null: nobody has asked for the log yet, and what the file says of it stays. */
+  checkpointHighWatermarks(highWatermarkOf: (log: PartitionLog) => number | null): void {
+    const lines = [...this.#logs].flatMap(([name, log]) => {
+      const offset = highWatermarkOf(log) ?? this.#highWatermarks.offsets.get(name)
+      return offset === undefined ? [] : [lineOf(log, offset)]
+    })
     this.#guarded('writing high watermarks', () => this.#highWatermarks.write(lines))
   }
 
@@ -315,13 +319,16 @@ export class LogDirectory {
 
   /**
    * Flushes and closes all logs, writes checkpoints and, last, the clean-shutdown marker with the broker's epoch (-1:
-   * not known); lets the lock go. An offline directory is just let go of.
+   * not known); lets the lock go. An offline directory is just let go of. A directory whose logs were not all opened,
+   * because the node was stopped before it had heard of the cluster, stays as the process before left it: checked by
+   * the next one if that process crashed.
    */
-  async close(brokerEpoch: number, highWatermarkOf: (log: PartitionLog) => number): Promise<void> {
+  async close(brokerEpoch: number, highWatermarkOf: (log: PartitionLog) => number | null): Promise<void> {
     if (this.#isClosed) return
     try {
       if (this.offline !== null) return
       await this.#closeLogs()
+      if (!this.#isLoaded) return
       this.checkpoint()
       this.checkpointHighWatermarks(highWatermarkOf)
       this.#guarded('writing the clean-shutdown marker', () => writeCleanShutdown(this.#disk, this.path, brokerEpoch))
@@ -416,7 +423,7 @@ export class LogDirectory {
     return new PartitionLog(state)
   }
 
-  /** Readable at once, durable before any record counts as flushed: Kafka takes a folder without it for a stray. */
+  /** Readable at once, durable before any record counts as flushed: see `formatPartitionMetadata`. */
   #writeTopicId(state: LogState, topicId: string): void {
     this.#disk.writeFile(state.pathOf(partitionMetadataName), formatPartitionMetadata(topicId))
     state.topicId = topicId

@@ -1,3 +1,4 @@
+import type { LogConfig } from './log-config.js'
 import type { Segment } from './segment.js'
 
 /** Where a batch comes from, which decides who gives offsets and how producers are checked. */
@@ -122,4 +123,17 @@ export interface DeletedSegment {
   readonly baseOffset: number
   readonly bytes: number
   readonly reason: 'retention.ms' | 'retention.bytes' | 'log start offset'
+}
+
+/** A log that is to be made in a directory, or that is there already. */
+export interface CreateLogOptions {
+  readonly topic: string
+  readonly partition: number
+  /** Kafka's text form. */
+  readonly topicId: string
+  readonly config: LogConfig
+  /** The broker's clock, ms since 1970. */
+  readonly nowMs: number
+  /** A copy that will replace the log of another directory (AlterReplicaLogDirs). */
+  readonly isFuture?: boolean
 }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
-import { parentOf } from './durable-directory.js'
+import { absolutePath, parentOf } from './durable-directory.js'
 
 export interface NodeDiskOptions {
   /** Descriptors kept open at a time, not counting those of files that are being synced or read in the pool. */
@@ -256,6 +256,10 @@ class NodeDisk implements Disk {
     return fs.existsSync(path)
   }
 
+  absolute(path: string): string {
+    return absolutePath(path, process.cwd())
+  }
+
   fileSize(path: string): number {
     return fs.statSync(path, { throwIfNoEntry: false })?.size ?? -1
   }
@@ -437,8 +441,7 @@ function lockWithNative(path: string, native: NativeLocks): Lock | null {
 
 /**
  * Without the package Node.js has no record locks. A file `<path>.owner` with our process id keeps out others of our
- * kind, and the kernel's table of locks (Linux) shows a Kafka that runs now; a Kafka that starts later is not kept
- * out.
+ * kind, and the kernel's table of locks (Linux) shows a Kafka that runs now; one that starts later is not kept out.
  */
 function lockWithoutNative(path: string): Lock | null {
   fs.closeSync(fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644))

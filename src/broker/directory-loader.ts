@@ -1,6 +1,7 @@
 import type { LoadReport, LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
 import type { MetadataSubscriber } from '../metadata/delta.js'
+import { named } from '../runtime/named.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
 import type { DynamicConfig } from './dynamic-config.js'
 
@@ -52,6 +53,8 @@ export class DirectoryLoader implements MetadataSubscriber {
       while (step.done !== true && this.#clock.now() < until) step = work.next()
       if (step.done === true) return this.#report(directory, step.value)
       await new Promise<void>(resolve => this.#clock.soon(resolve))
+      // The node was stopped meanwhile, and the next process may have the files already.
+      if (directory.isClosed) return
     }
   }
 
@@ -63,8 +66,10 @@ export class DirectoryLoader implements MetadataSubscriber {
       this.#logger[isCut ? 'warn' : 'debug']({ ...recovery }, text)
     }
     for (const note of notes) this.#logger.warn({ directory: directory.path }, note)
-    if (ignored.length > 0)
-      this.#logger.warn({ directory: directory.path, ignored }, 'folders that are no logs are left alone')
+    if (ignored.length > 0) {
+      const fields = { directory: directory.path, ignored: named(ignored) }
+      this.#logger.warn(fields, 'folders that are no logs are left alone')
+    }
     const wasClean = directory.wasCleanShutdown
     if (logs > 0)
       this.#logger.debug({ directory: directory.path, logs, recovered: recoveries.length, wasClean }, 'logs are loaded')

@@ -10,9 +10,8 @@ const FUTURE_SUFFIX = 40
 
 /**
  * AlterReplicaLogDirs 1-2.
- * Behaviour: begins to move replicas of this broker to another of its log directories, by absolute path; where they are
- *            is
- *            told by DescribeLogDirs. A directory that is not in `log.dirs` is LOG_DIR_NOT_FOUND.
+ * Behaviour: begins to move replicas of this broker to another of its log directories, by absolute path; where they
+ *            are is told by DescribeLogDirs. A directory that is not in `log.dirs` is LOG_DIR_NOT_FOUND.
  * Versions:  2 flexible.
  */
 export const alterReplicaLogDirs = handler(
@@ -35,7 +34,7 @@ export const alterReplicaLogDirs = handler(
 function move(replicas: ReplicaManager, path: string, topic: string, index: number): number {
   if (topic.length + String(index).length + 1 + FUTURE_SUFFIX > FOLDER_NAME_MAX)
     return ErrorCode.INVALID_TOPIC_EXCEPTION
-  const directory = replicas.directories.find(each => each.path === path)
+  const directory = replicas.directories.find(each => each.absolutePath === path)
   if (directory === undefined) return ErrorCode.LOG_DIR_NOT_FOUND
   if (directory.offline !== null) return ErrorCode.KAFKA_STORAGE_ERROR
   try {

@@ -19,9 +19,9 @@ interface PartitionAnswer {
 
 /**
  * DescribeLogDirs 1-5.
- * Behaviour: the log directories of this broker with what is in them, all of it or the partitions that are named; a
- *            copy
- *            that is to replace a log (AlterReplicaLogDirs) is marked. An offline directory is KAFKA_STORAGE_ERROR.
+ * Behaviour: the log directories of this broker, by absolute path, with what is in them, all of it or the partitions
+ *            that are named; a copy that is to replace a log (AlterReplicaLogDirs) is marked. An offline directory is
+ *            KAFKA_STORAGE_ERROR.
  * Versions:  2 flexible, 3 error at the top, 4 total and usable bytes, 5 cordoned directories.
  */
 export const describeLogDirs = handler(DescribeLogDirs, ({ replicas }: DescribeLogDirsServices, { topics }) => {
@@ -43,7 +43,7 @@ function filterOf(topics: DescribeLogDirsRequest['topics']): Filter {
 }
 
 function describe(replicas: ReplicaManager, directory: LogDirectory, isWanted: Filter) {
-  const offline = { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: directory.path, topics: [] }
+  const offline = { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: directory.absolutePath, topics: [] }
   if (directory.offline !== null) return offline
   try {
     const topics = new Map<string, PartitionAnswer[]>()
@@ -51,7 +51,7 @@ function describe(replicas: ReplicaManager, directory: LogDirectory, isWanted: F
     for (const log of directory.futureLogs()) add(topics, replicas, log, true, isWanted)
     return {
       errorCode: ErrorCode.NONE,
-      logDir: directory.path,
+      logDir: directory.absolutePath,
       topics: [...topics].map(([name, partitions]) => ({
         name,
         partitions: partitions.sort((a, b) => a.partitionIndex - b.partitionIndex),

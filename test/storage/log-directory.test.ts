@@ -84,6 +84,62 @@ test('a clean stop leaves Kafka’s marker, and the next start takes it away bef
   assert.deepEqual([empty.wasCleanShutdown, empty.lastBrokerEpoch], [true, -1])
 })
 
+test('after a crash, a start that ends before the logs are open leaves recovery to the next one', async () => {
+  const first = rig()
+  put(first.log, ['a'], {}, 1)
+  await first.log.sync()
+  first.directory.checkpoint()
+  first.directory.checkpointHighWatermarks(() => 1)
+  // Epochs that only the batches know, as their file was not written any more.
+  put(first.log, ['b'], {}, 2)
+  put(first.log, ['c'], {}, 3)
+  const disk = first.disk.killed()
+  const second = openLogDirectory({ disk, path: '/data' })
+  await second.close(-1, () => null)
+  const third = rig({}, disk)
+  assert.equal(third.directory.wasCleanShutdown, false)
+  assert.deepEqual(third.log.endOffsetOf(1), { epoch: 1, endOffset: 1 })
+  assert.deepEqual(third.log.endOffsetOf(2), { epoch: 2, endOffset: 2 })
+  assert.equal(third.directory.checkpointedHighWatermarks.get('events-0'), 1)
+})
+
+test('a start that ends before the logs are open leaves a clean directory clean', async () => {
+  const { disk, directory } = rig()
+  await directory.close(42, () => 0)
+  await openLogDirectory({ disk, path: '/data' }).close(-1, () => null)
+  const next = openLogDirectory({ disk, path: '/data' })
+  assert.deepEqual([next.wasCleanShutdown, next.lastBrokerEpoch], [true, 42])
+})
+
+test('a start that ends while logs are opened forgets nothing of those that are not open', async () => {
+  const { disk, directory, log } = rig()
+  const config = configOf()
+  const other = directory.create({ topic: 'other', partition: 0, topicId: otherId, config, nowMs: startMs })
+  for (const one of [log, other]) for (const value of ['a', 'b', 'c']) put(one, [value])
+  other.advanceStart(2)
+  await directory.close(42, () => 3)
+  const second = openLogDirectory({ disk, path: '/data' })
+  const loading = second.load(() => config, startMs)
+  loading.next()
+  assert.deepEqual([second.get('events', 0) !== undefined, second.get('other', 0)], [true, undefined])
+  await second.close(-1, () => null)
+  const third = openLogDirectory({ disk, path: '/data' })
+  assert.equal(third.wasCleanShutdown, false)
+  load(third, config)
+  assert.deepEqual(values(third.get('other', 0)!), ['c'])
+  assert.equal(third.checkpointedHighWatermarks.get('other-0'), 3)
+})
+
+test('the high watermark of a log that nobody asked for stays what it was', async () => {
+  let now = rig()
+  put(now.log, ['a'])
+  await now.directory.close(42, () => 1)
+  now = rig({}, now.disk)
+  await now.directory.close(43, () => null)
+  now = rig({}, now.disk)
+  assert.equal(now.directory.checkpointedHighWatermarks.get('events-0'), 1)
+})
+
 test('checkpoint files are Kafka’s', async () => {
   const { disk, directory, log } = rig()
   for (const value of ['a', 'b', 'c']) put(log, [value])

@@ -29,6 +29,20 @@ function openDescriptors(path: string): number {
   }).length
 }
 
+test('an absolute path is the same with one slash each, a relative one begins in the working folder', () => {
+  const disk = nodeDisk()
+  const here = process.cwd()
+  for (const [path, absolute] of [
+    ['/a/b', '/a/b'],
+    ['//a//b/', '/a/b'],
+    ['/', '/'],
+    ['a', `${here}/a`],
+    ['./a/../b/', `${here}/./a/../b`],
+  ]) {
+    assert.equal(disk.absolute(path!), absolute)
+  }
+})
+
 test('a file is appended to, read, overwritten, truncated and renamed', async () => {
   const path = join(folder('file'), 'a')
   const disk = nodeDisk()

@@ -10,9 +10,21 @@ export type Fault =
   | 'EIO'
   | 'ENOSPC'
 
-type DataOperation =
-  | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
-  | { readonly kind: 'truncate'; readonly size: number }
+interface WriteOperation {
+  readonly kind: 'write'
+  readonly position: number
+  readonly bytes: Buffer
+}
+
+type DataOperation = WriteOperation | { readonly kind: 'truncate'; readonly size: number }
+
+/** What a crash has taken. */
+export interface CrashLosses {
+  /** Files that lost all that was not synced. */
+  lost: number
+  /** Files whose last write is there in part. */
+  torn: number
+}
 
 /** What was done to a disk, for those who watch it. */
 export type DiskChange =
@@ -24,8 +36,13 @@ export type DiskChange =
 
 /** A machine around the disk: its process may die before an I/O, I/Os may fail, and the device takes its time. */
 export interface DiskMachine {
-  /** Before an I/O that changes something; what it throws is what the I/O throws. */
-  beforeIo(what: string): void
+  /**
+   * Before an I/O that changes something; what it throws is what the I/O throws. `bytes`: of a write; an error with a
+   * number `done` leaves so many of them behind.
+   */
+  beforeIo(what: string, bytes: number): void
+  /** The same before an I/O that reads. */
+  beforeRead(path: string): void
   /** Resolves when the device has done what is waiting; rejects with the error of the device. */
   waitForDevice(): Promise<void>
   /** The same for a call that does not return before. */
@@ -87,7 +104,10 @@ export class SimDisk implements Disk {
   nowMs = 1_700_000_000_000
   /** The machine that it is in; none: I/Os take no time. */
   machine: DiskMachine | null = null
+  /** Of the crash that this disk has survived. */
+  readonly crash: CrashLosses = { lost: 0, torn: 0 }
   #root = newFolder()
+  #isLookedAt = false
   #faultAt = Infinity
   #fault: Fault = 'EIO'
   #faultSeed = 1
@@ -121,6 +141,17 @@ export class SimDisk implements Disk {
     }
   }
 
+  /** What those who only watch the disk read does not fail. */
+  lookedAt<T>(look: () => T): T {
+    const before = this.#isLookedAt
+    this.#isLookedAt = true
+    try {
+      return look()
+    } finally {
+      this.#isLookedAt = before
+    }
+  }
+
   /** The disk as another process finds it when this one was killed: everything written is there. */
   killed(): SimDisk {
     this.#isDead = true
@@ -134,7 +165,7 @@ export class SimDisk implements Disk {
   crashed(seed: number): SimDisk {
     this.#isDead = true
     const next = new SimDisk()
-    next.#root = survivors(this.#root, new SeededRandom(seed)) as FolderNode
+    next.#root = survivors(this.#root, new SeededRandom(seed), next.crash) as FolderNode
     next.nowMs = this.nowMs
     return next
   }
@@ -153,6 +184,11 @@ export class SimDisk implements Disk {
     if (node.kind !== 'file') throw failure('EISDIR', path)
     if (this.isReadOnly && options.readOnly !== true) throw failure('EROFS', path)
     return new SimFile(this, node, path)
+  }
+
+  /** Relative paths lie in one folder. */
+  absolute(path: string): string {
+    return path.startsWith('/') ? path : `/here/${path}`
   }
 
   exists(path: string): boolean {
@@ -174,6 +210,7 @@ export class SimDisk implements Disk {
     const node = this.#find(path)
     if (this.#isDead) throw failure('EIO', path)
     if (node?.kind !== 'file') throw failure('ENOENT', path)
+    this.#beforeRead(path)
     return Buffer.from(node.content.subarray(0, node.size))
   }
 
@@ -302,7 +339,7 @@ export class SimDisk implements Disk {
     if (this.keepsTrace) this.trace.push(what)
     if (this.machine !== null) {
       this.nowMs = this.machine.wallTime()
-      this.machine.beforeIo(what)
+      this.machine.beforeIo(what, bytes)
     }
     if (this.ioCount !== this.#faultAt) return bytes
     if (this.#fault === 'crash') this.#isDead = true
@@ -334,7 +371,8 @@ export class SimDisk implements Disk {
     }
     if (done > 0) {
       apply(node, { kind: 'write', position, bytes: bytes.subarray(0, done) }, this.nowMs)
-      this.machine?.changed({ kind: 'write', path, position, bytes: bytes.subarray(0, done) })
+      // Who watches is not told of a part that is cut off at once.
+      if (error === null) this.machine?.changed({ kind: 'write', path, position, bytes })
     }
     if (error !== null) throw error
   }
@@ -345,13 +383,18 @@ export class SimDisk implements Disk {
     this.machine?.changed({ kind: 'truncate', path, size })
   }
 
-  cutBack(node: FileNode, path: string, size: number): void {
+  /** What a write that failed has left behind is gone. */
+  cutBack(node: FileNode, size: number): void {
     apply(node, { kind: 'truncate', size }, this.nowMs)
-    this.machine?.changed({ kind: 'truncate', path, size })
   }
 
   readNode(path: string): void {
     if (this.#isDead) throw failure('EIO', path)
+    this.#beforeRead(path)
+  }
+
+  #beforeRead(path: string): void {
+    if (!this.#isLookedAt) this.machine?.beforeRead(path)
   }
 
   syncNodeNow(node: FileNode, path: string): void {
@@ -431,7 +474,7 @@ class SimFile implements File {
       this.#disk.writeNode(this.#node, this.path, size, Buffer.concat(chunks))
     } catch (error) {
       // As the real one does it: what was written of the failed append is cut off, if the disk still can.
-      if (this.size > size && !this.#disk.isDead) this.#disk.cutBack(this.#node, this.path, size)
+      if (this.size > size && !this.#disk.isDead) this.#disk.cutBack(this.#node, size)
       throw error
     }
   }
@@ -518,19 +561,24 @@ function changed(content: Buffer, size: number, operation: DataOperation): Buffe
 }
 
 /** What is left of a file or a folder after a crash. */
-function survivors(node: Node, random: SeededRandom): Node {
+function survivors(node: Node, random: SeededRandom, found: CrashLosses): Node {
   if (node.kind === 'folder') {
     const entries = new Map(node.durable)
     const count = random.below(node.pending.length + 1)
     for (const change of node.pending.slice(0, count)) change(entries)
     const folder = newFolder()
-    for (const [name, child] of entries) folder.entries.set(name, survivors(child, random))
+    for (const [name, child] of entries) folder.entries.set(name, survivors(child, random, found))
     folder.durable = new Map(folder.entries)
     return folder
   }
   const left = node.pending.slice(0, random.below(node.pending.length + 1))
+  if (left.length === 0 && node.pending.length > 0) found.lost++
   const last = left.pop()
-  if (last !== undefined) left.push(last.kind === 'write' ? tear(last, random) : last)
+  if (last?.kind === 'write') {
+    const torn = tear(last, random)
+    if (!torn.bytes.equals(last.bytes)) found.torn++
+    left.push(torn)
+  } else if (last !== undefined) left.push(last)
   const file = newFile()
   file.content = replayed(Buffer.from(node.durable), left)
   file.size = file.content.length
@@ -540,7 +588,7 @@ function survivors(node: Node, random: SeededRandom): Node {
 }
 
 /** Part of a write: cut short, or of full length with zeros where sectors are missing. */
-function tear(operation: DataOperation & { kind: 'write' }, random: SeededRandom): DataOperation {
+function tear(operation: WriteOperation, random: SeededRandom): WriteOperation {
   const { position, bytes } = operation
   const kept = random.below(bytes.length + 1)
   if (random.below(3) > 0) return { kind: 'write', position, bytes: bytes.subarray(0, kept) }

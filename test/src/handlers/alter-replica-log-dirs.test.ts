@@ -3,8 +3,17 @@ import { test } from 'node:test'
 import { errorName } from '#protocol/errors.js'
 import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
 import { Fetch } from '#protocol/messages/fetch.js'
+import { Produce } from '#protocol/messages/produce.js'
+import { SimDisk } from '../../support/sim-disk.js'
 import type { WireClient } from '../../support/wire-client.js'
-import { batchOf, logDirsOf, produceTo, type ReplicaSetting, replicaSetting } from './replica-support.js'
+import {
+  batchOf,
+  logDirsOf,
+  produceRequest,
+  produceTo,
+  type ReplicaSetting,
+  replicaSetting,
+} from './replica-support.js'
 
 function move(client: WireClient, path: string, topic: string, partitions: number[], version = 2): [number, string][] {
   const request = { dirs: [{ path, topics: [{ name: topic, partitions }] }] }
@@ -90,6 +99,72 @@ test('the refusals are those of Kafka, and the directory where it is already cha
   }
   await clock.settle()
   assert.deepEqual(places(client), [`t-0 in ${from}`])
+})
+
+test('directories that are configured by relative paths go by absolute ones', async () => {
+  const disk = new SimDisk()
+  disk.makeDirectory('.')
+  const { broker, client, clock } = await replicaSetting({ logDirs: ['one', './two'], disk })
+  broker.createTopic('t', 1)
+  const [at] = logDirsOf(client)
+    .filter(({ topics }) => topics.length > 0)
+    .map(({ logDir }) => logDir)
+  const absolute = ['/here/one', '/here/./two']
+  assert.deepEqual(
+    logDirsOf(client)
+      .map(({ logDir }) => logDir)
+      .sort(),
+    absolute.sort(),
+  )
+  const to = absolute.find(path => path !== at)!
+  for (const path of ['one', './two', '/here/two']) {
+    assert.deepEqual(move(client, path, 't', [0]), [[0, 'LOG_DIR_NOT_FOUND']])
+  }
+  assert.deepEqual(move(client, to, 't', [0]), [[0, 'NONE']])
+  await clock.settle()
+  assert.deepEqual(places(client), [`t-0 in ${to}`])
+})
+
+test('a sync that the move overtakes is no failure: producers that wait for it get their answer', async () => {
+  const { broker, client, dial, clock, disk } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 1, { config: { flushMessages: 1 } })
+  client.send(Produce, 9, produceRequest(batchOf(['a'])))
+  await clock.settle()
+  client.receive(Produce, 9)
+  const partition = broker.replicas.partitionOf('t', 0)
+  const old = partition.log
+  const releaseCopy = disk.holdSyncs()
+  move(dial(), partition.directory.path === '/one' ? '/two' : '/one', 't', [0])
+  await clock.settle()
+  const releaseOld = disk.holdSyncs()
+  client.send(Produce, 9, produceRequest(batchOf(['b'])))
+  client.send(Produce, 9, produceRequest(batchOf(['c'])))
+  releaseCopy()
+  await clock.settle()
+  assert.notEqual(partition.log, old)
+  const codes = ['b', 'c'].map(() => client.receive(Produce, 9).responses[0]!.partitionResponses[0]!.errorCode)
+  assert.deepEqual([codes, partition.highWatermark, partition.log.logEndOffset], [[0, 0], 3, 3])
+  releaseOld()
+  await clock.settle()
+  assert.equal(partition.isOffline, false)
+})
+
+test('a copy whose directory fails is given up, and the log does not wait for it any more', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
+  const { broker, client, clock, disk } = setting
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = broker.directories.find(directory => directory !== partition.directory)!
+  move(client, to.path, 't', [0])
+  await clock.settle()
+  assert.equal(partition.future?.directory, to)
+  disk.failAt(1, 'EIO')
+  assert.throws(() => to.writeMetaProperties(to.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  assert.deepEqual([partition.future, partition.isOffline], [null, false])
+  partition.deleteRecords(20)
+  assert.equal(partition.lowWatermark, 20)
+  assert.deepEqual(move(client, to.path, 't', [0]), [[0, 'KAFKA_STORAGE_ERROR']])
 })
 
 test('a move is limited in speed, and can be turned back', async () => {
