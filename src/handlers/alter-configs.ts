@@ -1,7 +1,10 @@
-import { AlterConfigs } from '#protocol/messages/alter-configs.js'
+import { AlterConfigs, type AlterConfigsRequest } from '#protocol/messages/alter-configs.js'
+import { alterLegacy } from '../config/alter.js'
 import { legacyAlterConfigs } from '../controller/alter-configs.js'
 import type { ControllerRequests } from '../controller/controller-driver.js'
+import type { SplitRequest } from './forwarded.js'
 import { handler } from './handler.js'
+import { type OwnOptionsServices, splitOptions } from './own-options.js'
 
 /**
  * AlterConfigs 0-2.
@@ -15,3 +18,8 @@ export const alterConfigs = handler(
   ({ controller }: { readonly controller: ControllerRequests }, { resources, validateOnly }, { listenerKind }) =>
     controller.run(legacyAlterConfigs(resources, validateOnly, listenerKind), { untilPublished: true }),
 )
+
+/** Nothing of it is for the node that was asked alone; but this is asked first whether it can live with it. */
+export function splitLegacy(request: AlterConfigsRequest, services: OwnOptionsServices): SplitRequest {
+  return splitOptions(request, services, alterLegacy, () => false)
+}

@@ -60,5 +60,5 @@ export function forwarded<Services, SplitServices = unknown>(
 
 /** The APIs that a broker may send on, by key: Kafka's. */
 export const FORWARDABLE_KEYS: ReadonlySet<number> = new Set([
-  19, 20, 30, 31, 33, 37, 38, 39, 40, 43, 44, 45, 46, 49, 51, 55, 57, 64, 80, 81, 94, 94,
+  19, 20, 30, 31, 33, 37, 38, 39, 40, 43, 44, 45, 46, 49, 51, 55, 57, 64, 80, 81, 94,
 ])
