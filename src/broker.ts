@@ -1,12 +1,15 @@
 /** The one place where things are wired. */
 import { areCompressionsAtHand, loadCompression } from '#protocol/records/compression.js'
 import type { LogDirectory } from '#storage/log-directory.js'
+import { LogError } from '#storage/log-error.js'
 import { BrokerRole } from './broker/broker-role.js'
 import { ControllerRole } from './broker/controller-role.js'
 import { type NodeDirectories, openDirectories } from './broker/directories.js'
 import { DynamicConfig } from './broker/dynamic-config.js'
 import { type BoundListener, NodeIdentity } from './broker/identity.js'
 import { HandledRequests } from './broker/inner-requests.js'
+import { knownController } from './broker/known-controller.js'
+import { type LeavingParts, untilOthersHaveLeft } from './broker/leaving.js'
 import { LocalController } from './broker/local-controller.js'
 import type { BrokerPorts } from './broker/ports.js'
 import { openQuorum } from './broker/quorum.js'
@@ -16,6 +19,7 @@ import { type ControllerPlace, QuorumControllerChannel } from './client/controll
 import { Forwarder } from './client/forwarder.js'
 import type { BrokerConfig } from './config/broker-config.js'
 import { controllerHandlers } from './handlers/controller.js'
+import type { RequestContext } from './handlers/handler.js'
 import type { MetadataSubscriber } from './metadata/delta.js'
 import type { MetadataImage } from './metadata/image.js'
 import { METADATA_VERSION } from './metadata/metadata-version.js'
@@ -200,6 +204,7 @@ class Node {
   async stop(): Promise<void> {
     const { logger } = this.#ports
     await this.leave()
+    if (this.#controller !== null) await untilOthersHaveLeft(this.#leavingParts)
     // Those who still follow are told where to go, and so is who still asks the controller.
     await this.#server.closeListeners('broker')
     this.#broker?.closeGroups()
@@ -242,11 +247,12 @@ class Node {
   /** One of several data directories may fail, and the others go on. */
   #onDirectoryFailure(failed: LogDirectory, error: Error): void {
     const { data, metadata } = this.#directories
-    if (failed === metadata) {
-      this.#fail(new Error(`the directory of the metadata log failed: ${error.message}`, { cause: error }))
-    } else if (data.every(directory => directory.offline !== null)) {
-      this.#fail(new Error(`all log directories failed: ${error.message}`, { cause: error }))
+    const fail = (what: string): void => {
+      const text = `${what}: ${error.message}. Make room or mend the disk, then start this node again.`
+      this.#fail(new LogError('KAFKA_STORAGE_ERROR', text, { cause: error }))
     }
+    if (failed === metadata) fail('the directory of the metadata log failed')
+    else if (data.every(directory => directory.offline !== null)) fail('all log directories failed')
     this.#broker?.onDirectoryFailure(failed, error)
   }
 
@@ -278,6 +284,16 @@ class Node {
     const { leaderId, address } = this.#quorum.leaderPlace
     if (leaderId === this.#config.node.nodeId) return { kind: 'local' }
     return leaderId === -1 || address === null ? null : { kind: 'remote', nodeId: leaderId, ...address }
+  }
+
+  get #leavingParts(): LeavingParts {
+    return {
+      nodeId: this.#config.node.nodeId,
+      clock: this.#ports.clock,
+      image: this.#image,
+      hasController: () => this.#findController() !== null,
+      isQuorumGone: () => this.#quorum.isMajorityGone,
+    }
   }
 
   /** A connection to the active controller of its own, so that what is slow there holds up nothing else. */
@@ -329,7 +345,7 @@ class Node {
       controllerChannel,
       forwarder: this.#forwarder,
       controller: this.#controller?.driver ?? noController,
-      hasController: () => this.#findController() !== null,
+      leaving: this.#leavingParts,
       fail: this.#fail,
     })
   }
@@ -358,7 +374,8 @@ class Node {
       metadata: this.#publisher,
       config: this.#options,
       controller,
-      activeController: () => this.#quorum.leaderPlace.leaderId,
+      knownController: (onClose: RequestContext['onClose']) =>
+        knownController(this.#ports.clock, () => this.activeControllerId, onClose),
       loggers: this.#ports.loggers,
       quorum: this.#quorum,
       advertised: advertisedVersions(this.#image, this.#quorum, unstableVersions, this.clusterId),

@@ -18,13 +18,13 @@ import type { MetadataPublisher } from '../metadata/publisher.js'
 import { ReplicaManager } from '../replication/replica-manager.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
-import type { Millis, Timer } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
 import { CoordinatorLeadership, coordinatorLocator, type Groups, openGroups } from './coordinators.js'
 import type { NodeDirectories } from './directories.js'
 import { DirectoryLoader } from './directory-loader.js'
 import type { DynamicConfig } from './dynamic-config.js'
 import { type NodeIdentity, registeredFeatures } from './identity.js'
+import { type LeavingParts, whileControlled } from './leaving.js'
 import type { BrokerPorts } from './ports.js'
 import { RegisteredGate } from './registered-gate.js'
 import { LiveReplicationConfig } from './replication-config.js'
@@ -32,8 +32,6 @@ import { directoryIdOf, previousBrokerEpoch, topicLookup } from './support.js'
 
 /** How long a broker that stops waits for the controller to let it go, ms. */
 const CONTROLLED_SHUTDOWN_MS_MAX = 5000
-/** How long it waits when there is no controller at all, ms. */
-const NO_CONTROLLER_MS_MAX = 1000
 /** How long a block of producer ids may take, ms. */
 const PRODUCER_IDS_MS_MAX = 5000
 
@@ -58,7 +56,7 @@ export interface BrokerRoleParts {
   readonly forwarder: Forwarder
   /** The controller in this process; one that is never active where there is none. */
   readonly controller: ControllerRequests
-  readonly hasController: () => boolean
+  readonly leaving: LeavingParts
   readonly fail: (error: Error) => void
 }
 
@@ -147,21 +145,7 @@ export class BrokerRole {
 
   /** Lets others lead what it leads. Never rejects. */
   async leave(): Promise<void> {
-    const { clock } = this.#parts.ports
-    const isOver = this.lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX)
-    let timer: Timer | null = null
-    const isAlone = new Promise<void>(resolve => {
-      let aloneSince: Millis | null = null
-      const watch = (): void => {
-        const now = clock.now()
-        aloneSince = this.#parts.hasController() ? null : (aloneSince ?? now)
-        if (aloneSince !== null && now - aloneSince >= NO_CONTROLLER_MS_MAX) resolve()
-        else timer = clock.at(now + NO_CONTROLLER_MS_MAX / 4, watch)
-      }
-      watch()
-    })
-    await Promise.race([isOver, isAlone])
-    ;(timer as Timer | null)?.cancel()
+    await whileControlled(this.#parts.leaving, this.lifecycle.stop(CONTROLLED_SHUTDOWN_MS_MAX))
     this.lifecycle.close()
   }
 
@@ -189,7 +173,8 @@ export class BrokerRole {
 
   #onRegistration({ brokers }: MetadataDelta, image: MetadataImage): void {
     if (image.features.hasMetadataVersion) this.#onClusterKnown()
-    const { nodeId } = this.#parts.config.node
+    const { incarnationId, config } = this.#parts
+    const { nodeId } = config.node
     for (const { before, after } of brokers.values()) {
       const begins = after?.inControlledShutdown === true && before?.inControlledShutdown !== true
       // Only when all of this node has seen it.
@@ -197,7 +182,9 @@ export class BrokerRole {
       if (begins && after.id !== nodeId) this.#parts.publisher.waitFor(image.offset).then(heed, () => {})
     }
     const own = image.cluster.broker(nodeId)
-    if (own === undefined || !brokers.has(nodeId) || own.epoch !== this.lifecycle.epoch) return
+    if (own === undefined || !brokers.has(nodeId)) return
+    if (own.incarnationId !== incarnationId) this.lifecycle.seenOther(own.epoch)
+    if (own.epoch !== this.lifecycle.epoch) return
     if (own.fenced) this.lifecycle.seenFenced()
     else this.#onUnfenced()
   }

@@ -1,7 +1,7 @@
 /** What is served on the listeners for clients, one line an API. */
 import type { ServicesOf } from '../server/api-table.js'
 import { addRaftVoter } from './add-raft-voter.js'
-import { alterConfigs } from './alter-configs.js'
+import { alterConfigs, splitLegacy } from './alter-configs.js'
 import { alterPartitionReassignments } from './alter-partition-reassignments.js'
 import { alterReplicaLogDirs } from './alter-replica-log-dirs.js'
 import { apiVersions } from './api-versions.js'
@@ -22,7 +22,7 @@ import { fetch } from './fetch.js'
 import { findCoordinator } from './find-coordinator.js'
 import { forwarded } from './forwarded.js'
 import { heartbeat } from './heartbeat.js'
-import { incrementalAlterConfigs, splitConfigs } from './incremental-alter-configs.js'
+import { incrementalAlterConfigs, splitIncremental } from './incremental-alter-configs.js'
 import { initProducerId } from './init-producer-id.js'
 import { joinGroup } from './join-group.js'
 import { leaveGroup } from './leave-group.js'
@@ -63,13 +63,13 @@ export const brokerHandlers = [
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,
-  forwarded(alterConfigs),
+  forwarded(alterConfigs, splitLegacy),
   alterReplicaLogDirs,
   describeLogDirs,
   forwarded(createPartitions),
   deleteGroups,
   forwarded(electLeaders),
-  forwarded(incrementalAlterConfigs, splitConfigs),
+  forwarded(incrementalAlterConfigs, splitIncremental),
   forwarded(alterPartitionReassignments),
   forwarded(listPartitionReassignments),
   offsetDelete,

@@ -3,14 +3,14 @@ import { DescribeCluster, type DescribeClusterResponse } from '#protocol/message
 import type { PublishedMetadata } from '../metadata/delta.js'
 import { CLUSTER_OPERATIONS, NOT_ASKED } from './authorized-operations.js'
 import { controllerForClients, endpointOf } from './cluster-endpoints.js'
-import { handler } from './handler.js'
+import { handler, type RequestContext } from './handler.js'
 
 export interface DescribeClusterServices {
   readonly brokerId: number
   readonly clusterId: string
   readonly metadata: PublishedMetadata
-  /** The id of the active controller; -1 if none is known. */
-  readonly activeController: () => number
+  /** The id of the active controller, as soon as there is one; -1 if there is none for long. */
+  readonly knownController: (onClose: RequestContext['onClose']) => Promise<number>
 }
 
 const EndpointType = { BROKER: 1, CONTROLLER: 2 } as const
@@ -21,15 +21,14 @@ const typeNames: Readonly<Record<number, string>> = { 1: 'BROKER', 2: 'CONTROLLE
  * DescribeCluster 0-2.
  * Behaviour: the nodes of the cluster on the listener: brokers on a broker's listener, controllers on a controller's;
  *            asked for the other kind, MISMATCHED_ENDPOINT_TYPE. Brokers name any of them as controller, controllers
- *            the real one.
+ *            the real one, for which they wait while it is being elected.
  * Versions:  1 endpoint type, 2 fenced brokers too.
  */
 export const describeCluster = handler(
   DescribeCluster,
-  (services: DescribeClusterServices, request, { listenerKind, listenerName }) => {
-    const { brokerId, clusterId, metadata, activeController } = services
+  async (services: DescribeClusterServices, request, { listenerKind, listenerName, onClose }) => {
+    const { brokerId, clusterId, metadata, knownController } = services
     const { endpointType, includeFencedBrokers } = request
-    const { cluster } = metadata.image
     const own = listenerKind === 'broker' ? EndpointType.BROKER : EndpointType.CONTROLLER
     const typeName = typeNames[endpointType]
     if (typeName === undefined) {
@@ -42,6 +41,8 @@ export const describeCluster = handler(
       return refused(ErrorCode.MISMATCHED_ENDPOINT_TYPE, message)
     }
     const isBroker = own === EndpointType.BROKER
+    const activeController = isBroker ? -1 : await knownController(onClose)
+    const { cluster } = metadata.image
     const nodes = isBroker
       ? [...cluster.brokers.values()].filter(broker => includeFencedBrokers || !broker.fenced)
       : [...cluster.controllers.values()].map(controller => ({ ...controller, rack: null, fenced: false }))
@@ -58,7 +59,7 @@ export const describeCluster = handler(
       errorMessage: null,
       endpointType: own,
       clusterId,
-      controllerId: isBroker ? controllerForClients(cluster, listenerName, brokerId) : activeController(),
+      controllerId: isBroker ? controllerForClients(cluster, listenerName, brokerId) : activeController,
       brokers,
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED,
     }

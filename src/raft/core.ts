@@ -5,6 +5,7 @@ import type { Ticket } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
 import { Connections } from './connections.js'
 import { Election, sameElection } from './election.js'
+import { expectOneLeader, expectOneVote, expectRising } from './invariants.js'
 import { LogPositions } from './log-positions.js'
 import { LeaderProgress } from './progress.js'
 import type {
@@ -20,7 +21,7 @@ import type {
   RaftStart,
 } from './raft-types.js'
 import type { Candidate, Follower, Leader, Prospective, Resigned, Role, Unattached } from './roles.js'
-import { leaderOf } from './roles.js'
+import { comingElection, leaderEndpointsOf, leaderOf } from './roles.js'
 import {
   type Address,
   addressOn,
@@ -128,15 +129,7 @@ export class RaftCore {
   }
 
   get leaderEndpoints(): readonly RaftEndpoint[] {
-    switch (this.#role.name) {
-      case 'leader':
-        return this.config.localEndpoints
-      case 'follower':
-      case 'prospective':
-        return this.#role.leaderEndpoints
-      default:
-        return []
-    }
+    return leaderEndpointsOf(this.#role, this.config.localEndpoints)
   }
 
   /** This node as an entry of the voter set. */
@@ -189,6 +182,11 @@ export class RaftCore {
   randomElectionDeadline(): Millis {
     const { electionTimeoutMs } = this.config
     return this.#now + electionTimeoutMs + this.random(electionTimeoutMs)
+  }
+
+  /** Soon, but hardly at the same moment as another voter that tries again. */
+  #soon(): Millis {
+    return this.#now + TURN_MS + this.random(this.config.electionTimeoutMs / 5)
   }
 
   /** Soon, but not at the same moment as other voters that begin now. */
@@ -249,12 +247,11 @@ export class RaftCore {
   }
 
   becomeUnattached(epoch: number, leaderId = -1): void {
-    assert(epoch >= this.#epoch)
-    const role = this.#role
+    expectRising(this, epoch)
     const sameEpoch = epoch === this.#epoch
     const voted = sameEpoch ? this.#voted : null
     // An election that was coming comes all the same: a node that keeps hearing of new epochs must not be starved.
-    const pending = role.name === 'unattached' || role.name === 'candidate' ? role.electionDeadline : null
+    const pending = comingElection(this.#role)
     const electionDeadline = pending !== null && !sameEpoch ? pending : this.randomElectionDeadline()
     this.#enter({ name: 'unattached', leaderId, voted, electionDeadline }, epoch)
   }
@@ -262,7 +259,7 @@ export class RaftCore {
   /** Gives this node's vote away; only without a leader and without an earlier vote for somebody else. */
   grantVote(candidate: ReplicaKey): void {
     const role = this.#role
-    assert(role.name === 'unattached' || role.name === 'prospective')
+    expectOneVote(role, this.#epoch, candidate)
     const electionDeadline = this.randomElectionDeadline()
     if (role.name === 'unattached') {
       this.#enter({ ...role, voted: candidate, electionDeadline }, this.#epoch)
@@ -276,10 +273,11 @@ export class RaftCore {
     const role = this.#role
     assert(this.mayLead && role.name !== 'leader' && role.name !== 'resigned')
     const { leaderId, leaderEndpoints } = this
-    const voted = this.#voted
+    const leaderHasResigned = role.name === 'follower' && role.leaderHasResigned
+    const known = { leaderId, leaderEndpoints, leaderHasResigned, voted: this.#voted }
     const election = new Election(this.history.voters, this.config.nodeId)
     const electionDeadline = this.randomElectionDeadline()
-    this.#enter({ name: 'prospective', leaderId, leaderEndpoints, voted, election, electionDeadline }, this.#epoch)
+    this.#enter({ name: 'prospective', ...known, election, electionDeadline }, this.#epoch)
     this.afterVote()
   }
 
@@ -303,15 +301,17 @@ export class RaftCore {
     } else if (role.name === 'candidate' && role.election.isWon) {
       this.#becomeLeader(role)
     } else if (role.name === 'candidate' && role.election.isLost && this.config.hurriesElections) {
-      const again = this.#now + TURN_MS + this.random(this.config.electionTimeoutMs / 5)
-      role.electionDeadline = Math.min(role.electionDeadline, again)
+      role.electionDeadline = Math.min(role.electionDeadline, this.#soon())
     }
   }
 
   /** Back to the leader that was known, if it can be reached. */
   loseProspective(role: Prospective): void {
     if (role.leaderId !== -1 && role.leaderId !== this.config.nodeId && role.leaderEndpoints.length > 0) {
-      this.#enter(this.#followerRole(role.leaderId, role.leaderEndpoints, role.voted), this.#epoch)
+      const follower = this.#followerRole(role.leaderId, role.leaderEndpoints, role.voted)
+      // Whoever has refused had not heard of the resignation yet.
+      if (role.leaderHasResigned) follower.fetchDeadline = this.#soon()
+      this.#enter({ ...follower, leaderHasResigned: role.leaderHasResigned }, this.#epoch)
     } else {
       this.becomeUnattached(this.#epoch, role.leaderId)
     }
@@ -347,7 +347,7 @@ export class RaftCore {
 
   /** Follows a leader of the current epoch or a later one. */
   becomeFollower(epoch: number, leaderId: number, endpoints: readonly RaftEndpoint[]): void {
-    assert(epoch >= this.#epoch && leaderId !== this.config.nodeId && endpoints.length > 0)
+    expectOneLeader(this, epoch, leaderId, endpoints)
     const voted = epoch === this.#epoch ? this.#voted : null
     this.#enter(this.#followerRole(leaderId, endpoints, voted), epoch)
   }
@@ -362,6 +362,7 @@ export class RaftCore {
       voted,
       fetchDeadline: this.#now + fetchTimeoutMs,
       hasFetched: false,
+      leaderHasResigned: false,
       leaderHighWatermark: -1,
       snapshot: null,
       updateVoterDeadline: this.#now + reportAfterMs,

@@ -4,6 +4,7 @@ import type { Disk } from '#storage/disk.js'
 import { readBootstrapRecords } from '../metadata/bootstrap.js'
 import type { MetadataRecord } from '../metadata/record.js'
 import type { Ticket } from '../runtime/machine.js'
+import { pauseUntil } from '../runtime/pause.js'
 import type { Clock, Logger, Millis, Random, Timer } from '../runtime/ports.js'
 import { AppendBuffer } from './append-buffer.js'
 import { failureOf, type RaftChannel } from './channel.js'
@@ -23,6 +24,7 @@ import { Raft } from './raft.js'
 import { logQueries, type RaftLog } from './raft-log.js'
 import type { InboundCall, LeaderPlace, OutboundReply, RaftConfig, RaftEffect, RaftEvent } from './raft-types.js'
 import { recoverMetadata } from './recover.js'
+import { Refusals } from './refusals.js'
 import { SnapshotReceiver } from './snapshot-receiver.js'
 import type { SnapshotStore } from './snapshot-store.js'
 import { type SnapshotLimits, Snapshotter } from './snapshotter.js'
@@ -65,6 +67,7 @@ export class RaftDriver implements MetadataLog {
   readonly #buffer = new AppendBuffer()
   readonly #answers = new Map<Ticket, (answer: Answer) => void>()
   readonly #waiters = new CommitWaiters()
+  readonly #refusals = new Refusals()
   #queue: RaftEvent[] = []
   #isStepping = false
   #nextTicket: Ticket = 1
@@ -133,6 +136,11 @@ export class RaftDriver implements MetadataLog {
     return this.#lastHeardLeader
   }
 
+  /** Most voters have no process any more, as calls to them say: nothing can be committed before some are back. */
+  get isMajorityGone(): boolean {
+    return this.#refusals.isMajorityGone(this.#raft.voters)
+  }
+
   get highWatermark(): number {
     return this.#raft.highWatermark
   }
@@ -195,6 +203,7 @@ export class RaftDriver implements MetadataLog {
    */
   ask(call: InboundCall, onGone?: (giveUp: () => void) => void): Promise<Answer> {
     if (this.#state !== 'running') return Promise.reject(new NotLeaderError('the node is stopping'))
+    this.#refusals.heard(call)
     const ticket = this.#nextTicket++
     const answer = new Promise<Answer>(resolve => this.#answers.set(ticket, resolve))
     onGone?.(() => {
@@ -248,14 +257,9 @@ export class RaftDriver implements MetadataLog {
   /** Waits for what a leader has appended to be committed, if that is a matter of moments. */
   async #drain(): Promise<void> {
     const { epoch, endOffset } = this.#raft
-    if (!this.#raft.isLeaderOf(epoch) || this.#feed.deliveredOffset >= endOffset) return
+    if (!this.#raft.isLeaderOf(epoch) || this.#feed.deliveredOffset >= endOffset || this.isMajorityGone) return
     const { clock, config } = this.#options
-    let timer: Timer | null = null
-    const timeout = new Promise<void>(resolve => {
-      timer = clock.at(clock.now() + config.shutdownMsMax, resolve)
-    })
-    await Promise.race([this.whenCommitted(epoch, endOffset).catch(() => {}), timeout])
-    ;(timer as Timer | null)?.cancel()
+    await pauseUntil(clock, clock.now() + config.shutdownMsMax, this.whenCommitted(epoch, endOffset))
   }
 
   #stop(state: 'closed' | 'faulty', reason: Error): void {
@@ -411,6 +415,7 @@ export class RaftDriver implements MetadataLog {
     const sender = this.#options.channel.to(nodeId, address, call.api)
     sendCall(sender, this.#context, call).then(
       reply => {
+        this.#refusals.called(nodeId, false)
         if (reply.api === 'fetch' && reply.error === ErrorCode.NONE) {
           this.#lastHeardLeader = { nodeId: reply.leaderId, at: this.#options.clock.now() }
         }
@@ -418,7 +423,9 @@ export class RaftDriver implements MetadataLog {
       },
       (error: unknown) => {
         this.#options.logger.debug({ nodeId, ...address, error: String(error) }, `${call.api} has no answer`)
-        this.#post({ type: 'callFailed', correlationId, failure: failureOf(error) })
+        const failure = failureOf(error)
+        this.#refusals.called(nodeId, failure === 'refused')
+        this.#post({ type: 'callFailed', correlationId, failure })
       },
     )
   }
@@ -487,7 +494,6 @@ export class RaftDriver implements MetadataLog {
 
 function describeLeader(nodeId: number, leaderId: number, epoch: number): string {
   if (leaderId === -1) return `the metadata quorum has no leader in epoch ${epoch}`
-  return leaderId === nodeId
-    ? `this node leads the metadata quorum in epoch ${epoch}`
-    : `node ${leaderId} leads the metadata quorum in epoch ${epoch}`
+  const leader = leaderId === nodeId ? 'this node' : `node ${leaderId}`
+  return `${leader} leads the metadata quorum in epoch ${epoch}`
 }

@@ -48,7 +48,7 @@ export class LogPositions {
 
   /** The log ends at `endOffset` now, with a record of `epoch`. */
   extend(endOffset: number, epoch: number): void {
-    assert(endOffset > this.#endOffset && epoch >= this.#lastEpoch)
+    assert(endOffset > this.#endOffset && epoch >= this.#lastEpoch, 'log matching: offsets and epochs of a log ascend')
     this.#endOffset = endOffset
     this.#lastEpoch = epoch
     this.requestSync()
@@ -56,7 +56,8 @@ export class LogPositions {
 
   /** Cuts the log back; committed records must never be cut. */
   truncate(endOffset: number): void {
-    assert(endOffset >= this.#highWatermark, `truncation to ${endOffset} below high watermark ${this.#highWatermark}`)
+    const committed = this.#highWatermark
+    assert(endOffset >= committed, `committed metadata stays: truncation to ${endOffset} below ${committed}`)
     if (endOffset >= this.#endOffset) return
     this.#emit({ type: 'truncate', endOffset })
     this.#lastEpoch = this.#epochBefore(endOffset)

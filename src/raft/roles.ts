@@ -23,6 +23,7 @@ export interface Prospective {
   readonly voted: ReplicaKey | null
   readonly election: Election
   readonly electionDeadline: Millis
+  readonly leaderHasResigned: boolean
 }
 
 export interface Candidate {
@@ -71,6 +72,8 @@ export interface Follower {
   readonly voted: ReplicaKey | null
   fetchDeadline: Millis
   hasFetched: boolean
+  /** It has said itself that it leads no more: an election is coming, and is worth some hurry. */
+  leaderHasResigned: boolean
   /** The leader's high watermark as of its last answer. */
   leaderHighWatermark: number
   /** The snapshot that is being fetched, and how many bytes of it are here. */
@@ -102,4 +105,16 @@ export function leaderOf(role: Role, nodeId: number): number {
     default:
       return -1
   }
+}
+
+/** Where the leader is that a node in this role would name; `own` are the endpoints of the node itself. */
+export function leaderEndpointsOf(role: Role, own: readonly RaftEndpoint[]): readonly RaftEndpoint[] {
+  if (role.name === 'leader') return own
+  return role.name === 'follower' || role.name === 'prospective' ? role.leaderEndpoints : []
+}
+
+/** When the election that was coming comes in a later epoch too; null: it is waited for anew. */
+export function comingElection(role: Role): Millis | null {
+  if (role.name === 'unattached' || role.name === 'candidate') return role.electionDeadline
+  return role.name === 'follower' && role.leaderHasResigned ? role.fetchDeadline : null
 }

@@ -39,8 +39,7 @@ export class SnapshotReceiver {
 
   /**
    * Checks the whole of it, makes it durable and begins the log after it. What it says about the quorum; null when it
-   * is
-   * damaged: then it is gone.
+   * is damaged: then it is gone.
    */
   install(id: SnapshotId): readonly QuorumChange[] | null {
     const file = this.#file

@@ -87,6 +87,7 @@ export function handleEndQuorumEpoch(core: RaftCore, call: EndQuorumEpochCall): 
     role.fetchDeadline = core.now + successionDelay(core, call.preferredCandidates)
     // It has said itself that it leads no more.
     role.hasFetched = false
+    role.leaderHasResigned = core.config.hurriesElections
   }
   return answer(ErrorCode.NONE)
 }

@@ -13,6 +13,7 @@ import { RemoveRaftVoter } from '#protocol/messages/remove-raft-voter.js'
 import { UpdateFeatures } from '#protocol/messages/update-features.js'
 import { type ClusterNode, type EmbeddedCluster, startCluster } from '#src/testing/start-cluster.js'
 import { askAddress, until } from '../../support/cluster-client.js'
+import { keepingLogger } from '../../support/quiet-logger.js'
 
 async function create(node: ClusterNode, name: string, replicationFactor = 3) {
   const topic = { name, numPartitions: 3, replicationFactor, assignments: [], configs: [] }
@@ -132,6 +133,19 @@ test('each node in turn stops and starts, and the cluster goes on', async () => 
     await node.start()
     assert.equal((await describe(node, `without-${node.nodeId}`)).errorCode, ErrorCode.NONE)
   }
+})
+
+test('nodes that are told to stop at the same moment are all let go before the quorum is', async () => {
+  const logger = keepingLogger()
+  await using cluster = await startCluster({ logger })
+  await create(cluster.nodes[0]!, 't')
+  logger.lines.length = 0
+  await Promise.all(cluster.nodes.map(node => node.stop()))
+  const fenced = logger.lines.map(({ message }) => message).filter(message => message.endsWith('is fenced'))
+  assert.deepEqual(
+    [...new Set(fenced)].sort(),
+    [1, 2, 3].map(id => `broker ${id} is fenced`),
+  )
 })
 
 test('all nodes are killed, and come back with what they had', async () => {
