@@ -3,6 +3,7 @@ import type { BrokerHeartbeatRequest, BrokerHeartbeatResponse } from '#protocol/
 import type { BrokerRegistration } from '../metadata/image.js'
 import { metadataAllows } from '../metadata/metadata-version.js'
 import type { MetadataRecord } from '../metadata/record.js'
+import { sortedUuids } from '../metadata/uuid-order.js'
 import {
   enterControlledShutdown,
   fenceBroker,
@@ -149,7 +150,7 @@ function directoryRecords(
   }
   const { cordonedLogDirs } = request
   if (metadataAllows(metadataVersion, 'cordonedDirectories') && cordonedLogDirs !== null) {
-    const cordoned = [...cordonedLogDirs].sort()
+    const cordoned = sortedUuids(cordonedLogDirs)
     if (cordoned.join() !== (broker.cordonedDirectories ?? []).join()) {
       records.push(registrationChange(3, { ...ids, cordonedLogDirs: cordoned }))
     }

@@ -221,13 +221,14 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
   /** Appends, then replays. Everything up to the records that an append takes lands in one batch. */
   #append(controller: Controller, records: readonly MetadataRecord[]): void {
     const { log, clock, logger } = this.#parts
+    const notable = notableIn(records, controller.state.topics)
     for (let at = 0; at < records.length; at += appendRecordsMax) {
       const part = records.length <= appendRecordsMax ? records : records.slice(at, at + appendRecordsMax)
       const { lastOffset } = log.append(this.#epoch, part)
       this.#appendedOffset = lastOffset
       controller.replay(part, lastOffset, this.#epoch, clock.now())
     }
-    for (const { level, message, ...details } of notableIn(records)) logger[level](details, message)
+    for (const { level, message, ...details } of notable) logger[level](details, message)
   }
 
   #arm(): void {

@@ -1,6 +1,7 @@
-import { NO_LEADER } from '../metadata/image.js'
+import { NO_LEADER, type TopicsImage } from '../metadata/image.js'
 import { LeaderRecovery } from '../metadata/partition-state.js'
-import type { MetadataRecord } from '../metadata/record.js'
+import type { MetadataRecord, MetadataRecordValues } from '../metadata/record.js'
+import { named } from '../runtime/named.js'
 
 /** A line for the log of the active controller. */
 export interface Notable {
@@ -8,31 +9,53 @@ export interface Notable {
   readonly message: string
   readonly brokerId?: number
   readonly brokerEpoch?: number
+  /** How many, and the first of them as topic-partition. */
   readonly partitions?: number
+  readonly names?: readonly string[]
 }
 
-/** What operators want to know of records that were appended together: brokers that come and go, partitions in need. */
-export function notableIn(records: readonly MetadataRecord[]): readonly Notable[] {
+type Change = MetadataRecordValues['PartitionChangeRecord']
+type Need = 'leaderless' | 'last leader' | 'unclean'
+
+const NEEDS: Readonly<Record<Need, string>> = {
+  leaderless: 'partitions have lost their last leader',
+  'last leader': 'partitions are led by their last leader again: what it lost when it stopped is lost',
+  unclean: 'partitions got a leader by an unclean election: records may be lost',
+}
+
+/**
+ * What operators want to know of records that were appended together: brokers that come and go, partitions in need.
+ *
+ * topics: as they were before
+ */
+export function notableIn(records: readonly MetadataRecord[], topics: TopicsImage): readonly Notable[] {
   const notable: Notable[] = []
-  let unclean = 0
-  let leaderless = 0
+  const inNeed: Record<Need, string[]> = { leaderless: [], 'last leader': [], unclean: [] }
   for (const record of records) {
     if (record.type === 'PartitionChangeRecord') {
-      if (record.value.leaderRecoveryState === LeaderRecovery.RECOVERING) unclean++
-      else if (record.value.leader === NO_LEADER) leaderless++
+      const need = needOf(record.value, topics)
+      if (need !== null) inNeed[need].push(nameOf(record.value, topics))
     } else {
       const found = ofBroker(record)
       if (found !== null) notable.push(found)
     }
   }
-  if (leaderless > 0) {
-    notable.push({ level: 'warn', message: 'partitions have lost their last leader', partitions: leaderless })
-  }
-  if (unclean > 0) {
-    const message = 'partitions got a leader by an unclean election: records may be lost'
-    notable.push({ level: 'warn', message, partitions: unclean })
+  for (const [need, names] of Object.entries(inNeed)) {
+    if (names.length === 0) continue
+    notable.push({ level: 'warn', message: NEEDS[need as Need], partitions: names.length, names: named(names) })
   }
   return notable
+}
+
+function needOf({ topicId, partitionId, leader, leaderRecoveryState }: Change, topics: TopicsImage): Need | null {
+  if (leaderRecoveryState !== LeaderRecovery.RECOVERING) return leader === NO_LEADER ? 'leaderless' : null
+  // Nobody is in sync or eligible, but the broker that led last is back (KIP-966).
+  const lastKnown = topics.partitionById(topicId, partitionId)?.lastKnownElr ?? []
+  return lastKnown.length === 1 && lastKnown[0] === leader ? 'last leader' : 'unclean'
+}
+
+function nameOf({ topicId, partitionId }: Change, topics: TopicsImage): string {
+  return `${topics.byId(topicId)?.name ?? topicId}-${partitionId}`
 }
 
 function ofBroker(record: MetadataRecord): Notable | null {

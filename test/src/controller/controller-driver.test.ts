@@ -9,8 +9,9 @@ import { ControllerDriver, type RunOptions } from '#src/controller/controller-dr
 import { createTopics } from '#src/controller/create-topics.js'
 import { registerBroker } from '#src/controller/register-broker.js'
 import { MetadataPublisher } from '#src/metadata/publisher.js'
+import { silentLogger } from '#src/testing/silent-logger.js'
 import { SeededRandom } from '../../support/random.js'
-import { identity, MemoryMetadataLog, nodeConfig, registration, settled, silent, TestClock } from './support.js'
+import { identity, MemoryMetadataLog, nodeConfig, registration, settled, TestClock } from './support.js'
 
 interface World {
   readonly clock: TestClock
@@ -35,7 +36,7 @@ function begin(requestsMax = 100): World {
     log,
     published: publisher,
     clock,
-    logger: silent,
+    logger: silentLogger,
     requestsMax,
   })
   log.register(publisher)
@@ -158,7 +159,14 @@ test('subscribers have acted before the answer comes', async () => {
     onMetadata: delta => (delta.topics.size === 0 ? undefined : new Promise<void>(resolve => (release = resolve))),
   })
   const parts = { identity: identity(), staticConfig: nodeConfig(), kraftVersion: () => 0, random: new SeededRandom(1) }
-  const driver = new ControllerDriver({ ...parts, log, published: publisher, clock, logger: silent, requestsMax: 9 })
+  const driver = new ControllerDriver({
+    ...parts,
+    log,
+    published: publisher,
+    clock,
+    logger: silentLogger,
+    requestsMax: 9,
+  })
   log.register(publisher)
   log.register(driver)
   log.lead(1)

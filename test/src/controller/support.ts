@@ -4,6 +4,7 @@ import { brokerConfigFrom } from '#src/config/start.js'
 import { processHeartbeat } from '#src/controller/broker-heartbeat.js'
 import type { Command, ControllerIdentity, Outcome } from '#src/controller/command.js'
 import { Controller } from '#src/controller/controller.js'
+import { type Notable, notableIn } from '#src/controller/notable-records.js'
 import { registerBroker } from '#src/controller/register-broker.js'
 import { bootstrapFeatureRecords } from '#src/metadata/bootstrap.js'
 import { registrationFeatures } from '#src/metadata/controller-registrar.js'
@@ -18,7 +19,7 @@ import {
   NotLeaderError,
   RecordBatchTooLargeError,
 } from '#src/raft/metadata-log.js'
-import type { Clock, Logger, Millis, Random, Timer } from '#src/runtime/ports.js'
+import type { Clock, Millis, Random, Timer } from '#src/runtime/ports.js'
 import { SeededRandom } from '../../support/random.js'
 
 export const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk'
@@ -74,17 +75,6 @@ export class TestClock implements Clock {
 /** Lets promises that are due do what they lead to. */
 export async function settled(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
-}
-
-const ignore = (): void => {}
-export const silent: Logger = {
-  trace: ignore,
-  debug: ignore,
-  info: ignore,
-  warn: ignore,
-  error: ignore,
-  fatal: ignore,
-  child: () => silent,
 }
 
 /** The options of a node that is broker and controller 1. */
@@ -147,6 +137,8 @@ export class TestController {
   /** Replays what the log has. */
   readonly follower = new MetadataState()
   readonly log: MetadataRecord[] = []
+  /** What the log of the active controller would say. */
+  readonly notable: Notable[] = []
   now: Millis = 0
 
   constructor({ metadataVersion = 33, elr, options = {}, random = new SeededRandom(1) }: TestControllerOptions = {}) {
@@ -176,6 +168,7 @@ export class TestController {
   }
 
   append(records: readonly MetadataRecord[]): void {
+    this.notable.push(...notableIn(records, this.image.topics))
     for (const record of records) {
       this.log.push(record)
       this.follower.replay(throughTheLog(record))
