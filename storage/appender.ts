@@ -185,6 +185,7 @@ export class Appender {
     let maxTimestamp = -1
     let count = 0
     let at = start
+    // Log matching: nothing of another history, and nothing twice.
     for (let size = wholeSize(buffer, at, end); size > 0; size = wholeSize(buffer, at, end)) {
       if (leaderEpochAt(buffer, at) > options.leaderEpoch) break
       const first = baseOffsetAt(buffer, at)

@@ -74,6 +74,12 @@ export class PartitionLog {
     return this.state.recoveryPoint
   }
 
+  /** So much is not on the device that `flush.messages` wants it there before it counts. */
+  get needsSync(): boolean {
+    const { logEndOffset, recoveryPoint, config } = this.state
+    return logEndOffset > recoveryPoint && logEndOffset - recoveryPoint >= config.flushMessages
+  }
+
   /** Bytes of all segments. */
   get size(): number {
     return this.state.size

@@ -226,7 +226,10 @@ function checkData(entry: ProducerEntry, buffer: Uint8Array, position: number, o
   }
 }
 
-/** After 2^31 - 1 comes 0; a new epoch begins with 0. An epoch that is not known yet may begin anywhere. */
+/**
+ * No duplicate and no change of order: what is not next is refused, once what is there already has been told apart.
+ * After 2^31 - 1 comes 0; a new epoch begins with 0. An epoch that is not known yet may begin anywhere.
+ */
 function checkSequence(entry: ProducerEntry, epoch: number, firstSequence: number): void {
   if (entry.epoch === batch.noProducerEpoch) return
   if (epoch !== entry.epoch) {

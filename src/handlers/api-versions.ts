@@ -25,8 +25,7 @@ const FEATURES_FROM_ZERO_FROM = 4
 /**
  * ApiVersions 0-5.
  * Behaviour: what this node serves on this kind of listener, and its features. A version that nobody knows is answered
- *            by
- *            the dispatcher. A client that expected another cluster or node is told to bootstrap anew (KIP-1242).
+ *            by the dispatcher. A client that expected another cluster or node is told to bootstrap anew (KIP-1242).
  * Versions:  1 throttling, 3 flexible, client software, features, 4 features that begin with level 0, 5 cluster and
  *            node.
  */

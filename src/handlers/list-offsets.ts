@@ -29,8 +29,7 @@ type PartitionRequest = ListOffsetsRequest['topics'][number]['partitions'][numbe
  * ListOffsets 1-11.
  * Behaviour: the offset of the first record at or after a timestamp; -1 the end that the reader may see, -2 the start,
  *            -3 the record with the greatest timestamp, -4 the local start, -5 and -6 of tiered storage. Nothing found
- * is
- *            offset -1 without an error.
+ *            is offset -1 without an error.
  * Versions:  2 isolation, 4 leader epochs, 5 OFFSET_NOT_AVAILABLE, 6 flexible, 7 -3, 8 -4, 9 -5, 10 timeout, 11 -6.
  */
 export const listOffsets = handler(

@@ -2,6 +2,7 @@ import { ErrorCode } from '#protocol/errors.js'
 import type { AlterPartitionRequest, AlterPartitionResponse } from '#protocol/messages/alter-partition.js'
 import type { Machine } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
+import { ControllerOutbox, partitionKey } from './controller-outbox.js'
 import type { IsrAnswer } from './isr.js'
 
 /** A change of in-sync replicas on its way to the controller. */
@@ -41,17 +42,14 @@ const BATCH_MAX = 10_000
  * it; meanwhile another one for the same partition is answered with OPERATION_NOT_ATTEMPTED.
  */
 export class AlterPartitionQueue implements Machine<AlterPartitionEvent, AlterPartitionEffect> {
-  readonly #waiting = new Map<string, IsrChange>()
-  /** What was sent and is not answered; null: nothing. */
-  #sent: readonly IsrChange[] | null = null
-  #retryAt: Millis = Infinity
+  readonly #outbox = new ControllerOutbox<IsrChange>(BATCH_MAX)
 
   get deadline(): Millis {
-    return this.#retryAt
+    return this.#outbox.deadline
   }
 
   get size(): number {
-    return this.#waiting.size
+    return this.#outbox.size
   }
 
   step(event: AlterPartitionEvent, now: Millis): readonly AlterPartitionEffect[] {
@@ -64,77 +62,66 @@ export class AlterPartitionQueue implements Machine<AlterPartitionEvent, AlterPa
         this.#answer(event.response, effects, now)
         break
       case 'failure':
-        this.#sent = null
-        this.#retryAt = now + RETRY_MS
+        this.#outbox.over()
+        this.#outbox.retryAt(now + RETRY_MS)
         break
       case 'tick':
-        if (now >= this.#retryAt) this.#retryAt = Infinity
+        this.#outbox.tick(now)
         break
     }
-    if (this.#sent === null && this.#retryAt === Infinity && this.#waiting.size > 0) effects.push(this.#send())
+    const changes = this.#outbox.take()
+    if (changes !== null) effects.push({ type: 'send', request: requestOf(changes) })
     return effects
   }
 
   #submit(change: IsrChange, effects: AlterPartitionEffect[]): void {
-    const key = keyOf(change.topicId, change.partition)
-    if (this.#waiting.has(key)) {
+    if (this.#outbox.waitingOf(change) !== undefined) {
       effects.push({ type: 'settle', change, answer: failure(ErrorCode.OPERATION_NOT_ATTEMPTED) })
-    } else this.#waiting.set(key, change)
+    } else this.#outbox.add(change)
   }
 
   #answer(response: AlterPartitionResponse, effects: AlterPartitionEffect[], now: Millis): void {
-    const sent = this.#sent ?? []
-    this.#sent = null
+    const sent = this.#outbox.over()
     if (response.errorCode !== ErrorCode.NONE) {
       effects.push({ type: 'report', errorCode: response.errorCode })
-      this.#retryAt = now + RETRY_MS
+      this.#outbox.retryAt(now + RETRY_MS)
       return
     }
     const answers = new Map<string, IsrAnswer>()
     for (const { topicId, partitions } of response.topics) {
-      for (const partition of partitions) answers.set(keyOf(topicId, partition.partitionIndex), partition)
+      for (const partition of partitions) answers.set(partitionKey(topicId, partition.partitionIndex), partition)
     }
     for (const change of sent) {
-      const key = keyOf(change.topicId, change.partition)
-      const answer = answers.get(key)
+      const answer = answers.get(partitionKey(change.topicId, change.partition))
       // What the answer does not name is sent again.
       if (answer === undefined) {
-        this.#retryAt = now + RETRY_MS
+        this.#outbox.retryAt(now + RETRY_MS)
         continue
       }
-      this.#waiting.delete(key)
+      this.#outbox.remove(change)
       effects.push({ type: 'settle', change, answer })
-    }
-  }
-
-  #send(): AlterPartitionEffect {
-    const sent: IsrChange[] = []
-    const topics = new Map<string, AlterPartitionRequest['topics'][number]['partitions'][number][]>()
-    for (const change of this.#waiting.values()) {
-      if (sent.length === BATCH_MAX) break
-      sent.push(change)
-      const partitions = topics.get(change.topicId) ?? []
-      topics.set(change.topicId, partitions)
-      partitions.push({
-        partitionIndex: change.partition,
-        leaderEpoch: change.leaderEpoch,
-        newIsr: change.isr.map(({ brokerId }) => brokerId),
-        newIsrWithEpochs: change.isr.map(member => ({ ...member })),
-        // A leader counts as recovered from the moment in which it leads.
-        leaderRecoveryState: 0,
-        partitionEpoch: change.partitionEpoch,
-      })
-    }
-    this.#sent = sent
-    return {
-      type: 'send',
-      request: { topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })) },
     }
   }
 }
 
-function keyOf(topicId: string, partition: number): string {
-  return `${topicId}:${partition}`
+type AlteredPartition = AlterPartitionRequest['topics'][number]['partitions'][number]
+
+function requestOf(changes: readonly IsrChange[]): Omit<AlterPartitionRequest, 'brokerId' | 'brokerEpoch'> {
+  const topics = new Map<string, AlteredPartition[]>()
+  for (const change of changes) {
+    const partitions = topics.get(change.topicId) ?? []
+    topics.set(change.topicId, partitions)
+    partitions.push({
+      partitionIndex: change.partition,
+      leaderEpoch: change.leaderEpoch,
+      newIsr: change.isr.map(({ brokerId }) => brokerId),
+      newIsrWithEpochs: change.isr.map(member => ({ ...member })),
+      // A leader counts as recovered from the moment in which it leads.
+      leaderRecoveryState: 0,
+      partitionEpoch: change.partitionEpoch,
+    })
+  }
+  return { topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })) }
 }
 
 function failure(errorCode: number): IsrAnswer {

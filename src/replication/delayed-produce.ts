@@ -79,6 +79,10 @@ class DelayedPartition implements OffsetWaiter {
     this.#needsAll = needsAll
   }
 
+  get isOver(): boolean {
+    return this.#isDone
+  }
+
   start(): void {
     if (this.#needsAll) this.#partition.whenCommitted(this)
     else this.#partition.whenSynced(this)

@@ -5,6 +5,7 @@ import type {
 } from '#protocol/messages/assign-replicas-to-dirs.js'
 import type { Machine } from '../runtime/machine.js'
 import type { Millis } from '../runtime/ports.js'
+import { ControllerOutbox, partitionKey } from './controller-outbox.js'
 
 /** A replica of this broker is in a log directory, which the controller is to be told. */
 export interface DirectoryAssignment {
@@ -37,17 +38,15 @@ const RETRY_MS_MAX: Millis = 10_000
  * is now, again and again until the controller has taken it.
  */
 export class DirectoryAssignments implements Machine<AssignmentEvent, AssignmentEffect> {
-  readonly #waiting = new Map<string, DirectoryAssignment>()
-  #sent: readonly DirectoryAssignment[] | null = null
-  #retryAt: Millis = Infinity
+  readonly #outbox = new ControllerOutbox<DirectoryAssignment>(BATCH_MAX)
   #retryMs: Millis = RETRY_MS_MIN
 
   get deadline(): Millis {
-    return this.#retryAt
+    return this.#outbox.deadline
   }
 
   get size(): number {
-    return this.#waiting.size
+    return this.#outbox.size
   }
 
   step(event: AssignmentEvent, now: Millis): readonly AssignmentEffect[] {
@@ -60,34 +59,31 @@ export class DirectoryAssignments implements Machine<AssignmentEvent, Assignment
         this.#answer(event.response, effects, now)
         break
       case 'failure':
-        this.#sent = null
+        this.#outbox.over()
         this.#later(now)
         break
       case 'tick':
-        if (now >= this.#retryAt) this.#retryAt = Infinity
+        this.#outbox.tick(now)
         break
     }
-    if (this.#sent === null && this.#retryAt === Infinity && this.#waiting.size > 0) effects.push(this.#send())
+    const assignments = this.#outbox.take()
+    if (assignments !== null) effects.push({ type: 'send', request: requestOf(assignments) })
     return effects
   }
 
   #assign(assignment: DirectoryAssignment, effects: AssignmentEffect[]): void {
-    const key = keyOf(assignment.topicId, assignment.partition)
-    const before = this.#waiting.get(key)
+    const before = this.#outbox.waitingOf(assignment)
     if (before !== undefined) effects.push({ type: 'dropped', assignment: before })
-    // To the end of the line, behind what was sent.
-    this.#waiting.delete(key)
-    this.#waiting.set(key, assignment)
+    this.#outbox.add(assignment)
   }
 
   #later(now: Millis): void {
-    this.#retryAt = now + this.#retryMs
+    this.#outbox.retryAt(now + this.#retryMs)
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX)
   }
 
   #answer(response: AssignReplicasToDirsResponse, effects: AssignmentEffect[], now: Millis): void {
-    const sent = this.#sent ?? []
-    this.#sent = null
+    const sent = this.#outbox.over()
     if (response.errorCode !== ErrorCode.NONE) {
       effects.push({ type: 'report', errorCode: response.errorCode })
       this.#later(now)
@@ -97,46 +93,24 @@ export class DirectoryAssignments implements Machine<AssignmentEvent, Assignment
     for (const { id, topics } of response.directories) {
       for (const { topicId, partitions } of topics) {
         for (const { partitionIndex, errorCode } of partitions) {
-          codes.set(`${keyOf(topicId, partitionIndex)}:${id}`, errorCode)
+          codes.set(`${partitionKey(topicId, partitionIndex)}:${id}`, errorCode)
         }
       }
     }
     let isComplete = true
     for (const assignment of sent) {
-      const key = keyOf(assignment.topicId, assignment.partition)
-      const code = codes.get(`${key}:${assignment.directoryId}`)
+      const { topicId, partition, directoryId } = assignment
+      const code = codes.get(`${partitionKey(topicId, partition)}:${directoryId}`)
       if (code === undefined || !SETTLED.has(code)) isComplete = false
       else {
         // Meanwhile the replica may have gone elsewhere.
-        if (this.#waiting.get(key) !== assignment) continue
-        this.#waiting.delete(key)
+        if (this.#outbox.waitingOf(assignment) !== assignment) continue
+        this.#outbox.remove(assignment)
         effects.push({ type: code === ErrorCode.NONE ? 'settled' : 'dropped', assignment })
       }
     }
     if (isComplete) this.#retryMs = RETRY_MS_MIN
     else this.#later(now)
-  }
-
-  #send(): AssignmentEffect {
-    const sent = [...this.#waiting.values()].slice(0, BATCH_MAX)
-    const directories = new Map<string, Map<string, { partitionIndex: number }[]>>()
-    for (const { topicId, partition, directoryId } of sent) {
-      const topics = directories.get(directoryId) ?? new Map<string, { partitionIndex: number }[]>()
-      directories.set(directoryId, topics)
-      const partitions = topics.get(topicId) ?? []
-      topics.set(topicId, partitions)
-      partitions.push({ partitionIndex: partition })
-    }
-    this.#sent = sent
-    return {
-      type: 'send',
-      request: {
-        directories: [...directories].map(([id, topics]) => ({
-          id,
-          topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })),
-        })),
-      },
-    }
   }
 }
 
@@ -148,6 +122,21 @@ const SETTLED: ReadonlySet<number> = new Set([
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
 ])
 
-function keyOf(topicId: string, partition: number): string {
-  return `${topicId}:${partition}`
+function requestOf(
+  assignments: readonly DirectoryAssignment[],
+): Omit<AssignReplicasToDirsRequest, 'brokerId' | 'brokerEpoch'> {
+  const directories = new Map<string, Map<string, { partitionIndex: number }[]>>()
+  for (const { topicId, partition, directoryId } of assignments) {
+    const topics = directories.get(directoryId) ?? new Map<string, { partitionIndex: number }[]>()
+    directories.set(directoryId, topics)
+    const partitions = topics.get(topicId) ?? []
+    topics.set(topicId, partitions)
+    partitions.push({ partitionIndex: partition })
+  }
+  return {
+    directories: [...directories].map(([id, topics]) => ({
+      id,
+      topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })),
+    })),
+  }
 }

@@ -1,10 +1,11 @@
 import type { PartitionLog } from '#storage/log.js'
 import type { AbortedTransaction, ReadLocation } from '#storage/log-types.js'
 import type { FetchOperation } from './fetch-operation.js'
-import type { Partition, WaitingFetch } from './partition.js'
+import type { Partition } from './partition.js'
 import type { LeaderHint } from './produce-reply.js'
 import type { StandingFetch } from './standing-fetch.js'
 import type { HostedTopic } from './topic-index.js'
+import type { WaitingFetch } from './waiting-fetches.js'
 
 /** One partition of a fetch: what is asked, what a session remembers of it, and what is answered. */
 export class FetchPartition implements WaitingFetch {

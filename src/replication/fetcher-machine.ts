@@ -70,6 +70,8 @@ export type FetcherEffect =
   | { readonly type: 'truncate'; readonly state: FollowState; readonly offset: number }
   /** Drops the whole log; it goes on at the offset. */
   | { readonly type: 'restart'; readonly state: FollowState; readonly offset: number }
+  /** Brings the log to the device; `synced` says what came of it. */
+  | { readonly type: 'sync'; readonly state: FollowState }
   | { readonly type: 'log'; readonly state: FollowState | null; readonly message: string; readonly code: number }
 
 export interface FetcherOptions {
@@ -204,6 +206,10 @@ export class FetcherMachine implements Machine<FetcherEvent, FetcherEffect> {
     if (state.lastFetchedEpoch === -1 && replica.highWatermark < state.fetchOffset) {
       this.#change(effects, { type: 'truncate', state, offset: replica.highWatermark })
     }
+    // The first fetch says what the leader may count on.
+    if (!replica.needsSync) return
+    state.stage = 'syncing'
+    effects.push({ type: 'sync', state })
   }
 
   #unfollow(replica: FollowedReplica): void {

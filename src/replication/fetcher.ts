@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert'
 import { ErrorCode, errorName } from '#protocol/errors.js'
 import { decodeResponse, encodeRequest } from '#protocol/frame.js'
 import { Fetch, type FetchRequest } from '#protocol/messages/fetch.js'
@@ -153,6 +154,9 @@ export class Fetcher {
       case 'fetch':
         this.#fetch(effect.request)
         break
+      case 'sync':
+        this.#sync(effect.state)
+        break
       case 'listOffset':
         this.#listOffset(effect.state, effect.kind)
         break
@@ -188,9 +192,12 @@ export class Fetcher {
           partition.restartAt(effect.offset)
       }
     } catch (error) {
-      const isCorrupt =
-        error instanceof LogError && (error.code === 'CORRUPT_MESSAGE' || error.code === 'INVALID_RECORD')
-      logger.error({ err: error, partition: partition.name }, 'a replica cannot take over what its leader has')
+      if (error instanceof AssertionError) throw error
+      const code = error instanceof LogError ? error.code : null
+      const isCorrupt = code === 'CORRUPT_MESSAGE' || code === 'INVALID_RECORD'
+      // A directory that failed has said so for all of its replicas.
+      if (code !== 'KAFKA_STORAGE_ERROR')
+        logger.error({ err: error, partition: partition.name }, 'a replica cannot take over what its leader has')
       failures.push({ state, kind: isCorrupt ? 'corrupt' : 'broken' })
     }
   }
@@ -201,11 +208,18 @@ export class Fetcher {
     const { partition, isThrottled } = state.replica as FollowedPartition
     if (isThrottled && part.records !== null) quota.record(part.records.length, clock.now())
     if (!appendFetched(partition, state.leaderEpoch, part, clock.wallTime())) return false
-    partition.log.sync().then(
-      () => this.run({ type: 'synced', state, succeeded: true }),
-      () => this.run({ type: 'synced', state, succeeded: false }),
-    )
+    this.#sync(state)
     return true
+  }
+
+  #sync(state: FollowState): void {
+    const { partition } = state.replica as FollowedPartition
+    const { log } = partition
+    log.sync().then(
+      () => this.run({ type: 'synced', state, succeeded: true }),
+      // What replaces a log has all that it had, on the device.
+      () => this.run({ type: 'synced', state, succeeded: partition.log !== log }),
+    )
   }
 
   // The leader

@@ -40,6 +40,10 @@ export class FollowedPartition implements FollowedReplica {
     return this.partition.log.latestEpoch
   }
 
+  get needsSync(): boolean {
+    return this.partition.log.needsSync
+  }
+
   get isThrottled(): boolean {
     return this.partition.config.followerThrottledReplicas?.has(this.partition.index, this.#nodeId) === true
   }

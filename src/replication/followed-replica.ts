@@ -10,13 +10,15 @@ export interface FollowedReplica extends CutLog {
   readonly logStartOffset: number
   /** The epoch of the last batch, -1 if there is none. */
   readonly latestEpoch: number
+  /** Its end counts only when it is on the device (`flush.messages`). */
+  readonly needsSync: boolean
   /** `follower.replication.throttled.replicas` names it. */
   readonly isThrottled: boolean
 }
 
 /**
  * - fetching: it is asked for, unless it is delayed;
- * - syncing: records were appended that count only when they are on the device (`flush.messages`);
+ * - syncing: it has records that count only when they are on the device (`flush.messages`);
  * - resetting: its end is not in the leader's log: the leader is asked where that ends and begins;
  * - failed: nothing more is tried until the metadata gives it a new leader or a new epoch.
  */

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import { ErrorCode } from '#protocol/errors.js'
 
 /** A set of in-sync replicas that the leader asks the controller for. */
@@ -84,7 +85,7 @@ export class IsrState {
 
   /** Begins a change; there must be none under way. */
   propose(isr: readonly number[]): IsrProposal {
-    if (this.#pending !== null) throw new Error('a change of the in-sync replicas is under way')
+    assert(this.#pending === null, 'the ISR has all that is committed: a change of it is under way')
     const proposal = { isr, leaderEpoch: this.leaderEpoch, partitionEpoch: this.partitionEpoch }
     this.#pending = proposal
     this.#maximal = new Set([...this.#committed, ...isr])

@@ -3,6 +3,8 @@ import type { ErrorCode } from '#protocol/errors.js'
 /** One who waits until all records before an offset are committed, or are on the device. */
 export interface OffsetWaiter {
   readonly endOffset: number
+  /** It has given up, and need not be kept. */
+  readonly isOver?: boolean
   onReached(): void
   /**
    * It may never be: this broker does not lead any more (NOT_LEADER_OR_FOLLOWER), or cannot write
@@ -13,26 +15,44 @@ export interface OffsetWaiter {
 
 /** Waiters that are left behind before they are cut off. */
 const COMPACTED = 256
+/** So many may wait before those who have given up are looked for. */
+const SWEPT = 1024
 
-/** A line of waiters in the order of their offsets. */
+/**
+ * A line of waiters in the order of their offsets. Those who give up leave it when it has grown to twice its length:
+ * where nothing moves for long, as without a controller, all of them do.
+ */
 export class OffsetWaiters {
   #waiters: OffsetWaiter[] = []
   #first = 0
+  #sweepAt = SWEPT
+
+  /** How many are kept. */
+  get size(): number {
+    return this.#waiters.length - this.#first
+  }
 
   add(waiter: OffsetWaiter): void {
+    if (this.#waiters.length >= this.#sweepAt) this.#sweep()
     this.#waiters.push(waiter)
   }
 
-  /** Everything before `offset` is reached. */
+  #sweep(): void {
+    this.#waiters = this.#waiters.filter((waiter, at) => at >= this.#first && waiter.isOver !== true)
+    this.#first = 0
+    this.#sweepAt = Math.max(SWEPT, 2 * this.#waiters.length)
+  }
+
+  /** Everything before `offset` is reached. What a waiter does then may change the line. */
   advance(offset: number): void {
-    const waiters = this.#waiters
-    while (this.#first < waiters.length && waiters[this.#first]!.endOffset <= offset)
-      waiters[this.#first++]!.onReached()
-    if (this.#first === waiters.length) {
-      waiters.length = 0
+    while (this.#first < this.#waiters.length && this.#waiters[this.#first]!.endOffset <= offset) {
+      this.#waiters[this.#first++]!.onReached()
+    }
+    if (this.#first === this.#waiters.length) {
+      this.#waiters.length = 0
       this.#first = 0
     } else if (this.#first >= COMPACTED) {
-      waiters.splice(0, this.#first)
+      this.#waiters.splice(0, this.#first)
       this.#first = 0
     }
   }

@@ -12,12 +12,14 @@ import type { AppendInfo, AppendOptions } from '#storage/log-types.js'
 import type { PartitionImage } from '../metadata/image.js'
 import type { Millis } from '../runtime/ports.js'
 import type { BrokerView } from './broker-view.js'
+import { expectFollower, expectSuccession } from './invariants.js'
 import type { IsrAnswer, IsrOutcome, IsrProposal } from './isr.js'
 import { LeaderState } from './leader.js'
 import { type OffsetWaiter, OffsetWaiters } from './offset-waiters.js'
 import { appendPolicyOf, type PartitionConfig } from './partition-config.js'
 import { apiError } from './replication-error.js'
 import type { HostedTopic } from './topic-index.js'
+import { type WaitingFetch, WaitingFetches } from './waiting-fetches.js'
 
 /** What a partition uses of those around it. */
 export interface PartitionHost {
@@ -34,16 +36,8 @@ export interface PartitionHost {
   markWaking(partition: Partition): void
   /** The high watermark moved and is to be kept at the next checkpoint. */
   markMoved(partition: Partition): void
-  /** A sync failed, which no caller waits for. */
-  onSyncFailure(partition: Partition, error: unknown): void
-}
-
-/** A fetch that waits for records of this partition; a link of the partition's list of them. */
-export interface WaitingFetch {
-  nextWaiting: WaitingFetch | null
-  previousWaiting: WaitingFetch | null
-  /** Look again. May leave the list. */
-  onMoved(): void
+  /** A sync of the log of a partition failed, which no caller waits for. */
+  onSyncFailure(partition: Partition, log: PartitionLog, error: unknown): void
 }
 
 /** One for all partitions: a batch is validated and appended before the next one is looked at. */
@@ -103,7 +97,7 @@ export class Partition {
 
   readonly #commits = new OffsetWaiters()
   readonly #syncs = new OffsetWaiters()
-  #firstWaiting: WaitingFetch | null = null
+  readonly #fetches = new WaitingFetches()
   #isEpochAssigned = true
 
   constructor(
@@ -148,6 +142,7 @@ export class Partition {
    */
   apply(image: PartitionImage): void {
     if (image.partitionEpoch < this.partitionEpoch) return
+    expectSuccession(this, image)
     const newEpoch = image.leaderEpoch !== this.leaderEpoch
     const leads = image.leader === this.#host.nodeId
     // What was promised to producers in the old epoch goes into the log before the epoch ends.
@@ -160,7 +155,7 @@ export class Partition {
     else this.#follow(newEpoch)
     this.isr = this.leader?.isr.committed ?? image.isr
     if (leads) this.advanceHighWatermark()
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   #lead(image: PartitionImage, newEpoch: boolean): void {
@@ -183,6 +178,10 @@ export class Partition {
       brokers: this.#host.brokers,
       now,
     })
+    if (!this.log.needsSync) return
+    // What a killed process or a follower left here does not count before it is on the device.
+    this.#needsSyncEnd = this.log.logEndOffset
+    this.#sync()
   }
 
   /** Takes the controller's answer to a proposal of this leader. */
@@ -223,11 +222,12 @@ export class Partition {
     const { log } = this
     if (logStartOffset > log.logStartOffset) log.advanceStart(Math.min(logStartOffset, log.logEndOffset))
     this.#setHighWatermark(Math.min(Math.max(highWatermark, log.logStartOffset), log.logEndOffset))
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   /** As a follower: cuts the log at `offset`, because the leader has something else from there on. Throws LogError. */
   truncateTo(offset: number): void {
+    expectFollower(this)
     this.log.truncateTo(offset)
     // A copy of what is gone is no copy.
     const copy = this.future?.log
@@ -237,6 +237,7 @@ export class Partition {
 
   /** As a follower: drops the log, which goes on at `offset`. Throws LogError. */
   restartAt(offset: number): void {
+    expectFollower(this)
     this.log.truncateFullyAndStartAt(offset)
     this.future?.log.truncateFullyAndStartAt(offset)
     this.#afterCut()
@@ -251,15 +252,16 @@ export class Partition {
       this.highWatermark = highWatermark
       if (!this.isMoved) this.#host.markMoved(this)
     }
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
-  /** A copy in another directory takes the place of the log; it has the same records. */
+  /** A copy in another directory takes the place of the log; it has the same records, and all of them on the device. */
   replaceLog(log: PartitionLog, directory: LogDirectory): void {
     this.log = log
     this.directory = directory
     this.future = null
     this.#isEpochAssigned = false
+    this.#advanceSynced(log.logEndOffset)
   }
 
   /** Its directory failed. */
@@ -347,23 +349,27 @@ export class Partition {
       this.#sync()
     }
     this.advanceHighWatermark()
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   /** Calls of many appends, and of appends while a sync is on its way, come down to one sync: see PartitionLog.sync. */
   #sync(): void {
     const upTo = this.log.logEndOffset
     const cuts = this.#cuts
-    this.log.sync().then(
+    const { log } = this
+    log.sync().then(
       () => {
-        if (cuts !== this.#cuts) return
-        this.#syncedEnd = Math.max(this.#syncedEnd, upTo)
-        this.#syncs.advance(this.#syncedEnd)
-        this.advanceHighWatermark()
-        if (this.#firstWaiting !== null) this.#host.markWaking(this)
+        if (cuts === this.#cuts) this.#advanceSynced(upTo)
       },
-      error => this.#host.onSyncFailure(this, error),
+      error => this.#host.onSyncFailure(this, log, error),
     )
+  }
+
+  #advanceSynced(end: number): void {
+    this.#syncedEnd = Math.max(this.#syncedEnd, end)
+    this.#syncs.advance(this.#syncedEnd)
+    this.advanceHighWatermark()
+    this.#wakeLater()
   }
 
   /** The part of the log that counts. */
@@ -395,7 +401,7 @@ export class Partition {
     this.highWatermark = moved
     if (!this.isMoved) this.#host.markMoved(this)
     this.#commits.advance(moved)
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   /**
@@ -422,37 +428,30 @@ export class Partition {
   #lose(code: ErrorCode): void {
     this.#syncs.lose(code)
     this.#commits.lose(code)
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   /** Adds a fetch to those that are woken. */
   addWaiting(fetch: WaitingFetch): void {
-    fetch.previousWaiting = null
-    fetch.nextWaiting = this.#firstWaiting
-    if (this.#firstWaiting !== null) this.#firstWaiting.previousWaiting = fetch
-    this.#firstWaiting = fetch
+    this.#fetches.add(fetch)
   }
 
   removeWaiting(fetch: WaitingFetch): void {
-    if (fetch.previousWaiting !== null) fetch.previousWaiting.nextWaiting = fetch.nextWaiting
-    else this.#firstWaiting = fetch.nextWaiting
-    if (fetch.nextWaiting !== null) fetch.nextWaiting.previousWaiting = fetch.previousWaiting
-    fetch.nextWaiting = null
-    fetch.previousWaiting = null
+    this.#fetches.remove(fetch)
   }
 
   /** Lets the fetches that wait look again. */
   wake(): void {
-    for (let fetch = this.#firstWaiting; fetch !== null; ) {
-      const next: WaitingFetch | null = fetch.nextWaiting
-      fetch.onMoved()
-      fetch = next
-    }
+    this.#fetches.wake()
+  }
+
+  #wakeLater(): void {
+    if (!this.#fetches.isEmpty) this.#host.markWaking(this)
   }
 
   /** Retention has moved the start of the log. */
   onStartMoved(): void {
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
   }
 
   /** What consumers see of it. */
@@ -477,7 +476,7 @@ export class Partition {
       throw apiError('OFFSET_OUT_OF_RANGE', `The offset ${to} for partition ${this.name} is not valid`)
     }
     this.log.advanceStart(to)
-    if (this.#firstWaiting !== null) this.#host.markWaking(this)
+    this.#wakeLater()
     return to
   }
 

@@ -86,9 +86,10 @@ function* expireProducers(replicas: ReplicaManager, config: ReplicationConfig): 
 
 function* flushDue(replicas: ReplicaManager): Generator<void, void, void> {
   for (const partition of live(replicas)) {
-    if (partition.config.flushMs === Infinity) continue
-    if (partition.log.nextFlushDueMs <= replicas.wallTime()) {
-      partition.log.sync().catch(error => replicas.onSyncFailure(partition, error))
+    const { log, config } = partition
+    if (config.flushMs === Infinity) continue
+    if (log.nextFlushDueMs <= replicas.wallTime()) {
+      log.sync().catch(error => replicas.onSyncFailure(partition, log, error))
     }
     yield
   }

@@ -350,8 +350,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
 
   /** A directory failed: to be called as its `onFailure`. Its partitions answer KAFKA_STORAGE_ERROR from now on. */
   onDirectoryFailure(directory: LogDirectory, error: Error): void {
-    this.#options.logger.error({ err: error, directory: directory.path }, 'a log directory failed and is offline now')
+    this.#options.logger.error({ directory: directory.path }, error.message)
     for (const partition of this.partitions()) {
+      if (partition.future?.directory === directory) this.futures.cancel(partition)
       if (partition.directory !== directory) continue
       const led = partition.isLeader
       partition.goOffline()
@@ -400,9 +401,10 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     }
   }
 
-  highWatermarkOf(log: PartitionLog): number {
+  /** null for a log that is not of a partition (yet). */
+  highWatermarkOf(log: PartitionLog): number | null {
     const partition = this.topics.byName(log.topic)?.hosted[log.partition]
-    return partition?.log === log ? partition.highWatermark : log.logStartOffset
+    return partition?.log === log ? partition.highWatermark : null
   }
 
   #onWriteFailure(partition: Partition, error: unknown): void {
@@ -411,7 +413,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     partition.goOffline()
   }
 
-  onSyncFailure(partition: Partition, error: unknown): void {
+  onSyncFailure(partition: Partition, log: PartitionLog, error: unknown): void {
+    // A log that has been replaced or deleted meanwhile ends what was under way with it.
+    if (partition.log !== log || partition.isGone) return
     this.#onWriteFailure(partition, error)
     // The directory is offline, and with it everybody who waits.
     if (!partition.isOffline) partition.goOffline()

@@ -11,7 +11,7 @@ function begin() {
   const listeners = [{ name: 'CONTROLLER', host: 'c', port: 9093, securityProtocol: 0 }]
   const controller = { controllerId: 3, incarnationId: 'AAAAAAAAAAAAAAAAAAAABA', zkMigrationReady: false, features: [] }
   cluster.controller.run(registerController({ ...controller, listeners }))
-  const services = { brokerId: 1, clusterId: 'cluster', metadata: cluster, activeController: () => 3 }
+  const services = { brokerId: 1, clusterId: 'cluster', metadata: cluster, knownController: async () => 3 }
   return (
     request: { endpointType?: number; includeFencedBrokers?: boolean; includeClusterAuthorizedOperations?: boolean },
     options?: CallOptions,

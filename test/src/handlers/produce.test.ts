@@ -442,7 +442,7 @@ test('a disk that fails under the write: no answer says that it went well, the d
   }
   assert.equal(failing.log.logEndOffset, 1)
   assert.equal(failing.isOffline, true)
-  assert.equal(logger.lines.filter(({ message }) => /log directory failed/.test(message)).length, 1)
+  assert.equal(logger.lines.filter(({ message }) => /the log directory is offline/.test(message)).length, 1)
   assert.equal(errorName(produceTo(dial(), batchOf(['c'])).errorCode), 'KAFKA_STORAGE_ERROR')
   silent.send(Produce, 9, produceRequest(batchOf(['c']), { acks: 0 }))
   assert.equal(silent.transport.isDestroyed, true)

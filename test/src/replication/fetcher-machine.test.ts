@@ -20,6 +20,7 @@ class PlainReplica implements FollowedReplica {
   logStartOffset = 0
   highWatermark = 0
   isThrottled = false
+  needsSync = false
   /** Epochs with the offsets at which they begin. */
   epochs: [number, number][] = []
 
@@ -96,6 +97,7 @@ class Scene {
     replica.logStartOffset = Number(options.get('start') ?? 0)
     replica.highWatermark = Number(options.get('hw') ?? 0)
     replica.isThrottled = options.get('throttled') === 'yes'
+    replica.needsSync = options.get('unsynced') === 'yes'
     replica.epochs = (options.get('epochs') ?? '')
       .split(',')
       .filter(each => each !== '')
@@ -212,6 +214,8 @@ function textOf(effect: FetcherEffect): string {
     case 'truncate':
     case 'restart':
       return `${effect.type} ${effect.state.replica.name} at ${effect.offset}`
+    case 'sync':
+      return `sync ${effect.state.replica.name}`
     case 'log':
       return `log ${effect.state?.replica.name ?? ''} ${effect.message} (${errorName(effect.code as ErrorCode)})`
     default:

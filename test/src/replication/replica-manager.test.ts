@@ -131,6 +131,25 @@ test('logs that the metadata does not place here are set aside at the first meta
   assert.equal(logger.lines.filter(({ message }) => /was set aside/.test(message)).length, 2)
 })
 
+test('a log that forgot whose it is when the machine failed is set aside, and its replica begins anew', async () => {
+  const first = await replicaSetting()
+  first.broker.createTopic('t', 1)
+  produceTo(first.client, batchOf(['a', 'b']))
+  const id = first.broker.topicIds.get('t')!
+  const left = first.disk.killed()
+  left.remove('/data/t-0/partition.metadata')
+  const { broker, client, disk } = await replicaSetting({
+    disk: left,
+    clock: first.clock,
+    prepare: again => again.createTopic('t', 1, { id }),
+  })
+  const folders = names(disk, '/data')
+  assert.equal(folders.filter(name => /^t-0\.[0-9a-f]{32}-stray$/.test(name)).length, 1)
+  const { log } = broker.replicas.partitionOf('t', 0)
+  assert.deepEqual([log.topicId, log.logEndOffset], [id, 0])
+  assert.equal(produceTo(client, batchOf(['c'])).baseOffset, 0)
+})
+
 test('options of a topic act at once', async () => {
   const { broker, client, clock } = await replicaSetting({ config: { retentionCheckMs: 1000 } })
   broker.createTopic('t', 1)
