@@ -380,6 +380,7 @@ export class Shard<Command, Reply, Rec extends ShardRecord> {
 
   // Answering
 
+  /** Committed offsets do not go back, for nobody is told of them before they are committed. */
   #answer(ticket: Ticket, answer: (waiter: Waiter<Reply>) => void): void {
     if (this.#nextOffset <= this.#committedOffset) {
       this.#deliver(ticket, answer)

@@ -30,6 +30,9 @@ export interface BrokerLifecycleParts {
  *   idle --start--> registering --registered--> fenced --setReady, unfenced--> running
  *                                                  ^------fenced by the controller----'
  *   any --stop--> stopping --the controller lets go--> stopped
+ *
+ * A registration of an earlier process may have been on its way for long, and take the place of this one's: then it
+ * registers again, as the same process. Kafka's broker would stay outside until somebody restarts it.
  */
 export type LifecycleState = 'idle' | 'registering' | 'fenced' | 'running' | 'stopping' | 'stopped'
 
@@ -47,6 +50,8 @@ export class BrokerLifecycle {
   readonly #parts: BrokerLifecycleParts
   #state: LifecycleState = 'idle'
   #epoch = -1
+  /** The newest epoch in which another process was registered with this broker's id; -1: none is known. */
+  #otherEpoch = -1
   #isReady = false
   #wantsStop = false
   #offlineDirectories: readonly string[] = []
@@ -110,6 +115,21 @@ export class BrokerLifecycle {
   /** This node's image shows it fenced: it has seen its registration, or somebody took it for dead. It wants in. */
   seenFenced(): void {
     if (this.#state === 'fenced' || this.#state === 'running') this.#hurry()
+  }
+
+  /** This node's image shows another process registered with its id, in this epoch. */
+  seenOther(epoch: number): void {
+    this.#otherEpoch = epoch
+    if (this.#isReplaced()) this.#hurry()
+  }
+
+  /** Whether it has to register again, because another process has been registered since. */
+  #isReplaced(): boolean {
+    if ((this.#state !== 'fenced' && this.#state !== 'running') || this.#otherEpoch < this.#epoch) return false
+    const fields = { brokerEpoch: this.#epoch, otherEpoch: this.#otherEpoch }
+    this.#parts.logger.warn(fields, 'another process was registered in place of this one: registering again')
+    this.#state = 'registering'
+    return true
   }
 
   /** Another broker is on its way out: it is let go when the controller knows that all others have seen that. */
@@ -194,6 +214,10 @@ export class BrokerLifecycle {
     const { controller, registration, logger } = this.#parts
     const request = registration()
     const { errorCode, brokerEpoch } = await controller.register(request)
+    if (errorCode === ErrorCode.DUPLICATE_BROKER_REGISTRATION && this.#epoch !== -1) {
+      this.#end(false)
+      this.#parts.onFault(new Error('another process, which is alive, has taken the place of this broker'))
+    }
     if (errorCode !== ErrorCode.NONE) throw new ApiError(errorCode as ErrorCode)
     if (this.#state !== 'registering') return this.#parts.heartbeatIntervalMs
     this.#epoch = brokerEpoch ?? -1
@@ -201,6 +225,7 @@ export class BrokerLifecycle {
     this.#giveUpAt = Number.POSITIVE_INFINITY
     this.#retryMs = retryMsMin
     logger.info({ brokerEpoch, incarnationId: request.incarnationId }, 'the broker is registered')
+    if (this.#isReplaced()) return this.#backOff(registrationRetryMsMax)
     this.#again = true
     return 0
   }

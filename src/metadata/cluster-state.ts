@@ -2,6 +2,7 @@ import type { Change } from './delta.js'
 import type { BrokerRegistration, ClusterImage, ControllerRegistration } from './image.js'
 import type { MetadataRecordValues } from './record.js'
 import { noteBefore } from './step-changes.js'
+import { sortedUuids } from './uuid-order.js'
 
 /** Registrations of brokers and controllers as replayed records. */
 export class ClusterState implements ClusterImage {
@@ -42,8 +43,8 @@ export class ClusterState implements ClusterImage {
       fenced: record.fenced,
       inControlledShutdown: record.inControlledShutdown,
       isMigratingZkBroker: record.isMigratingZkBroker,
-      directories: [...record.logDirs].sort(),
-      cordonedDirectories: record.cordonedLogDirs === null ? null : [...record.cordonedLogDirs].sort(),
+      directories: sortedUuids(record.logDirs),
+      cordonedDirectories: record.cordonedLogDirs === null ? null : sortedUuids(record.cordonedLogDirs),
     })
   }
 
@@ -69,9 +70,9 @@ export class ClusterState implements ClusterImage {
       ...before,
       fenced: record.fenced === 0 ? before.fenced : record.fenced === 1,
       inControlledShutdown: before.inControlledShutdown || record.inControlledShutdown === 1,
-      directories: record.logDirs.length === 0 ? before.directories : [...record.logDirs].sort(),
+      directories: record.logDirs.length === 0 ? before.directories : sortedUuids(record.logDirs),
       cordonedDirectories:
-        record.cordonedLogDirs === null ? before.cordonedDirectories : [...record.cordonedLogDirs].sort(),
+        record.cordonedLogDirs === null ? before.cordonedDirectories : sortedUuids(record.cordonedLogDirs),
     })
   }
 

@@ -68,9 +68,9 @@ export interface BrokerRegistration {
   readonly fenced: boolean
   readonly inControlledShutdown: boolean
   readonly isMigratingZkBroker: boolean
-  /** Ids of the log directories that are online, sorted. */
+  /** Ids of the log directories that are online, as `sortedUuids` has them. */
   readonly directories: readonly string[]
-  /** Directories that take no new replicas (KIP-1066), sorted; null until the broker has said it in a heartbeat. */
+  /** Those that take no new replicas (KIP-1066), in that order; null until the broker has said it in a heartbeat. */
   readonly cordonedDirectories: readonly string[] | null
 }
 

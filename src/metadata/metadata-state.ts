@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import { AclsState, DelegationTokensState, ProducerIdsState, ScramState } from './access-state.js'
 import { ClientQuotasState } from './client-quotas-state.js'
 import { ClusterState } from './cluster-state.js'
@@ -80,6 +81,7 @@ export class MetadataState implements MetadataImage {
 
   /** The last record that was replayed stands at this offset. */
   setPosition(offset: number, epoch: number): void {
+    assert(offset >= this.#offset && epoch >= this.#epoch, 'replay is the same everywhere: records come in order')
     this.#offset = offset
     this.#epoch = epoch
   }

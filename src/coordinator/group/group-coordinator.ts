@@ -1,5 +1,6 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { CompressionType } from '#protocol/records/compression.js'
+import { named } from '../../runtime/named.js'
 import type { Clock, Logger, Millis, Random } from '../../runtime/ports.js'
 import { concurrentMapOrder, hashMapOrder, javaHash, partitionOf, topicPartitionHash } from '../java-order.js'
 import type { ShardLog } from '../shard-log.js'
@@ -249,7 +250,8 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
     for (const partition of this.#runtime.states().keys()) {
       this.#runtime.submitWhenLoaded(partition, { type: 'topicsDeleted', topics }).catch((error: Error) => {
         const text = 'offsets of deleted topics could not be removed; they stay until they expire'
-        this.#options.logger.warn({ partition, topics, error: error.message }, text)
+        const names = named(topics.map(({ name }) => name))
+        this.#options.logger.warn({ partition, topics: names, error: error.message }, text)
       })
     }
   }

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { BrokerHeartbeatRequest } from '#protocol/messages/broker-heartbeat.js'
 import { BrokerLifecycle } from '#src/metadata/broker-lifecycle.js'
-import { registration, settled, silent, TestClock } from '../controller/support.js'
+import { silentLogger } from '#src/testing/silent-logger.js'
+import { registration, settled, TestClock } from '../controller/support.js'
 
 /** A controller that does as it is told: answers by hand or by itself. */
 class FakeController {
@@ -13,6 +14,7 @@ class FakeController {
   /** What the next registrations come to, before one succeeds. */
   refusals: ErrorCode[] = []
   isFenced = true
+  brokerEpoch = 42
   /** Lets a broker in that wants to. */
   letsIn = true
   letsGo: boolean[] = []
@@ -27,7 +29,7 @@ class FakeController {
     this.registrations.push(this.#clock.now())
     const refusal = this.refusals.shift()
     if (refusal === ErrorCode.NOT_CONTROLLER) throw new ApiError(refusal)
-    return { errorCode: refusal ?? 0, brokerEpoch: refusal === undefined ? 42 : -1 }
+    return { errorCode: refusal ?? 0, brokerEpoch: refusal === undefined ? this.brokerEpoch : -1 }
   }
 
   heartbeat(request: BrokerHeartbeatRequest) {
@@ -49,7 +51,7 @@ function begin() {
     controller,
     metadataOffset: () => 99,
     clock,
-    logger: silent,
+    logger: silentLogger,
     heartbeatIntervalMs: 2000,
     registrationTimeoutMs: 60_000,
     onFault: error => faults.push(error.message),
@@ -117,6 +119,42 @@ test('a registration that never succeeds is a fault', async () => {
   assert.deepEqual(faults, [])
   await clock.advance(1001)
   assert.deepEqual([faults, lifecycle.state], [['the broker could not register with a controller in time'], 'stopped'])
+})
+
+test('a broker whose place an earlier process takes by a late request registers again', async () => {
+  const { controller, lifecycle, faults } = begin()
+  lifecycle.start()
+  await lifecycle.setReady()
+  controller.brokerEpoch = 60
+  controller.isFenced = true
+  lifecycle.seenOther(50)
+  await settled()
+  assert.deepEqual([lifecycle.state, lifecycle.epoch, controller.registrations.length], ['running', 60, 2])
+  lifecycle.seenOther(59)
+  await settled()
+  assert.deepEqual([controller.registrations.length, faults], [2, []])
+})
+
+test('so it does when it hears of that before it hears that it is registered', async () => {
+  const { clock, controller, lifecycle } = begin()
+  lifecycle.start()
+  lifecycle.seenOther(50)
+  await settled()
+  assert.deepEqual([lifecycle.state, lifecycle.epoch], ['registering', 42])
+  controller.brokerEpoch = 60
+  await clock.advance(10)
+  assert.deepEqual([lifecycle.state, lifecycle.epoch], ['fenced', 60])
+})
+
+test('a broker whose place a living process has taken ends', async () => {
+  const { controller, lifecycle, faults } = begin()
+  lifecycle.start()
+  await lifecycle.setReady()
+  controller.refusals = [ErrorCode.DUPLICATE_BROKER_REGISTRATION]
+  lifecycle.seenOther(50)
+  await settled()
+  assert.equal(lifecycle.state, 'stopped')
+  assert.deepEqual(faults, ['another process, which is alive, has taken the place of this broker'])
 })
 
 test('a broker that is fenced by the controller wants in again', async () => {

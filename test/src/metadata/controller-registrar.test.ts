@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { ControllerRegistrationRequest } from '#protocol/messages/controller-registration.js'
 import { ControllerRegistrar, registrationFeatures } from '#src/metadata/controller-registrar.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
-import { settled, silent, TestClock } from '../controller/support.js'
+import { silentLogger } from '#src/testing/silent-logger.js'
+import { settled, TestClock } from '../controller/support.js'
 import { record } from './examples.js'
 
 function begin(metadataVersion = 33) {
@@ -21,7 +22,7 @@ function begin(metadataVersion = 33) {
       return { errorCode: 0, errorMessage: null }
     },
     clock,
-    logger: silent,
+    logger: silentLogger,
   })
   const publish = async () => {
     registrar.onMetadata(state.takeDelta(), state)

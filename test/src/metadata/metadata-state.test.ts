@@ -177,6 +177,13 @@ test('the change number moves with what anyone could see, and with nothing else'
   assert.equal(state.changeNumber, 1)
 })
 
+test('records that come out of order are a bug', () => {
+  const state = new MetadataState()
+  state.setPosition(7, 3)
+  assert.throws(() => state.setPosition(6, 3), /replay is the same everywhere/)
+  assert.throws(() => state.setPosition(8, 2), /replay is the same everywhere/)
+})
+
 test('a copy goes its own way', () => {
   const state = replayed(exampleRecords())
   state.setPosition(7, 3)
