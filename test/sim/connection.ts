@@ -151,6 +151,8 @@ export class SimConnection implements Connection {
       )
       return
     }
+    // The same may have been sent again over another connection, and be there already.
+    if (segment.kind === 'data' && this.peer.isGone) this.#network.countLate(this.hostName)
     if (segment.kind === 'reset') this.#received = [segment]
     else this.#received.push(segment)
     if (segment.kind === 'reset') this.#isReading = true

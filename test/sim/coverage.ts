@@ -20,10 +20,18 @@ export const WANTED: readonly string[] = [
   'fault: replace a disk',
   'power lost by all nodes',
   'power lost with records that were not synced',
+  'killed at an effect',
+  'file lost all that was not synced',
+  'last write torn',
   'disk error',
+  'disk error at a read',
   'disk full',
+  'write that failed half way',
   'packet held back by a cut',
   'packet lost and sent again',
+  'request that its client has given up arrives',
+  'batch sent again',
+  'batch sent again is acknowledged',
   'connection refused',
   'log truncated',
   'metadata log truncated',
@@ -34,6 +42,7 @@ export const WANTED: readonly string[] = [
   'leader elected again',
   'leader elected uncleanly',
   'leader elected from the ELR',
+  'leader elected by hand after the loss of a disk',
   'last known leader elected',
   'partition without a leader',
   'broker fenced',
@@ -43,12 +52,13 @@ export const WANTED: readonly string[] = [
   'reassignment begun',
   'reassignment ended',
   'disaster: an unsynced tail may be gone',
+  'consumer sent to a follower',
+  'records read from a follower',
   'admin: CreateTopics',
   'admin: DeleteTopics',
   'admin: CreatePartitions',
   'admin: IncrementalAlterConfigs',
   'admin: ElectLeaders',
-  'admin: ElectLeaders unclean',
   'admin: reassignment',
   'admin: reassignment cancelled',
   'admin: voter added',
@@ -62,6 +72,7 @@ export class Coverage {
   readonly counts = new Map<string, number>()
 
   count(what: string, times = 1): void {
+    if (times === 0) return
     this.counts.set(what, (this.counts.get(what) ?? 0) + times)
   }
 

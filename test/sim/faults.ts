@@ -53,7 +53,8 @@ export class FaultInjector {
       node.restartAt = 0
       if (node.process !== null) {
         node.process.dieAtEffect = Infinity
-        node.process.busyUntil = Math.min(node.process.busyUntil, scheduler.now)
+        node.process.wake(scheduler.now)
+        scheduler.hurry(node.process)
       }
     }
   }

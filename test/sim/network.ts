@@ -112,9 +112,14 @@ export class SimNetwork {
     for (const arrive of held) arrive()
   }
 
-  get hasCuts(): boolean {
-    for (const way of this.#ways.values()) if (way.isCut) return true
-    return false
+  /** Some of these machines do not hear some others of them. */
+  isCutAmong(hosts: readonly string[]): boolean {
+    return hosts.some(from => hosts.some(to => this.#ways.get(`${from}>${to}`)?.isCut === true))
+  }
+
+  /** Bytes come to a machine whose sender does not wait for an answer any more. */
+  countLate(to: string): void {
+    if (this.#hosts.get(to)!.listeners.size > 0) this.coverage.count('request that its client has given up arrives')
   }
 
   openAll(): void {

@@ -20,6 +20,8 @@ export interface DiskMood {
   isFull: boolean
 }
 
+const AT_EFFECT = 'killed at an effect'
+
 const MOOD: DiskMood = { syncMs: [0.05, 1], errorOneIn: Infinity, isFull: false }
 
 export const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qg'
@@ -68,20 +70,12 @@ export class SimNode {
 
   /** What `ottla format` does, on an empty disk. */
   format(clusterId: string, quorum: InitialQuorum): void {
-    const choices = {
-      clusterId,
-      quorum,
-      releaseVersion: null,
-      features: new Map<string, number>(),
-      addScram: [],
-      ignoreFormatted: true,
-    }
     const ports = {
       disk: this.disk,
       wallTime: () => Math.floor(this.clock.wallZero + this.#world.scheduler.now),
       uuid: () => this.#random.uuid(),
     }
-    format(formatOptionsOf(this.config, choices), ports)
+    format(formatOptionsOf(this.config, { clusterId, quorum, ignoreFormatted: true }), ports)
     const properties = this.disk.readFile('/data/meta.properties').toString()
     this.directoryId = /^directory\.id=(.*)$/m.exec(properties)?.[1] ?? ''
   }
@@ -90,7 +84,7 @@ export class SimNode {
   start(): void {
     if (this.process !== null || !this.isPowered) return
     const { scheduler, network } = this.#world
-    const process: SimProcess = new SimProcess(`n${this.id}`, () => this.#die(process, 'kill at an effect'))
+    const process: SimProcess = new SimProcess(`n${this.id}`, () => this.#die(process, AT_EFFECT))
     this.process = process
     this.state = 'starting'
     this.incarnation++
@@ -161,6 +155,7 @@ export class SimNode {
     this.#stop = null
     this.state = 'off'
     this.#world.note(`n${this.id}`, `gone: ${how}`)
+    if (how === AT_EFFECT) this.#world.coverage.count('killed at an effect')
     this.disk.machine = null
     this.disk = this.disk.killed()
     this.#world.network.processDied(process)
@@ -181,6 +176,8 @@ export class SimNode {
     this.state = 'off'
     this.disk.machine = null
     this.disk = this.disk.crashed(this.#random.below(2 ** 31))
+    this.#world.coverage.count('file lost all that was not synced', this.disk.crash.lost)
+    this.#world.coverage.count('last write torn', this.disk.crash.torn)
     this.#world.note(`n${this.id}`, 'power is off')
     this.#world.afterPowerLoss(this)
     this.#world.onProcessGone(this)
@@ -204,15 +201,16 @@ export class SimNode {
     const deviceMs = () => this.mood.syncMs[0] + random.next() * this.mood.syncMs[1]
     this.disk.keepsTrace = false
     this.disk.machine = {
-      beforeIo: what => {
+      beforeIo: (what, bytes) => {
         process.effect()
-        this.#maybeFail(what)
+        this.#maybeFail(what, bytes)
       },
+      beforeRead: path => this.#maybeFail(`read ${path}`, 0),
       waitForDevice: () =>
         new Promise((resolve, reject) => {
           scheduler.after(deviceMs(), process, 'sync', () => {
             try {
-              this.#maybeFail('sync')
+              this.#maybeFail('sync', 0)
               resolve()
             } catch (error) {
               reject(error as Error)
@@ -231,18 +229,21 @@ export class SimNode {
     }
   }
 
-  #maybeFail(what: string): void {
+  /** `bytes`: of a write, part of which may be done when it fails. */
+  #maybeFail(what: string, bytes: number): void {
     const { mood } = this
     const isGrowing = what.startsWith('write') || what.startsWith('create') || what.startsWith('makeDirectory')
     if (mood.isFull && isGrowing) {
       this.hadDiskFault = true
       this.#world.coverage.count('disk full')
-      throw Object.assign(new Error(`ENOSPC: no space left on device, ${what}`), { code: 'ENOSPC' })
+      const done = this.#random.below(bytes + 1)
+      if (done > 0) this.#world.coverage.count('write that failed half way')
+      throw Object.assign(new Error(`ENOSPC: no space left on device, ${what}`), { code: 'ENOSPC', done })
     }
     if (mood.errorOneIn !== Infinity && this.#random.below(mood.errorOneIn) === 0) {
       this.hadDiskFault = true
-      this.#world.coverage.count('disk error')
-      throw Object.assign(new Error(`EIO: i/o error, ${what}`), { code: 'EIO' })
+      this.#world.coverage.count(what.startsWith('read') ? 'disk error at a read' : 'disk error')
+      throw Object.assign(new Error(`EIO: i/o error, ${what}`), { code: 'EIO', done: this.#random.below(bytes + 1) })
     }
   }
 

@@ -19,6 +19,8 @@ export interface Plan {
   readonly initialVoters: number | null
   /** Options of all nodes. */
   readonly options: ReadonlyMap<string, string>
+  /** So many racks: consumers read from a replica in their own (KIP-392). 0: nodes are in none. */
+  readonly racks: number
   /** Everything is synced before it is acknowledged. */
   readonly isFlushed: boolean
   readonly topics: readonly TopicPlan[]
@@ -89,6 +91,11 @@ export function drawPlan(seed: number, nodesWanted: number | null, faultsWanted:
     return { name: `group${i}`, topic: random.pick(topics).name, members: 1 + random.below(2) }
   })
   const initialVoters = nodes > 1 && random.below(3) === 0 ? random.pick([1, nodes, nodes]) : null
+  // Drawn apart, so that what the other draws of a seed say stays as it was.
+  const more = new SeededRandom(Math.imul(seed + 11, 0xc2b2ae35) >>> 0)
+  const racks = nodes >= 3 && more.below(2) === 0 ? 3 : 0
+  if (racks > 0) options.set('replica.selector.class', 'org.apache.kafka.common.replica.RackAwareReplicaSelector')
+  if (initialVoters !== null && more.below(3) === 0) options.set('controller.quorum.auto.join.enable', 'true')
   const possible = nodes === 1 ? SINGLE_FAULTS : [...SINGLE_FAULTS, ...CLUSTER_FAULTS]
   const faults = new Map<string, number>()
   for (const fault of possible) if (random.below(5) > 1) faults.set(fault, 1 + random.below(4))
@@ -102,6 +109,7 @@ export function drawPlan(seed: number, nodesWanted: number | null, faultsWanted:
     nodes,
     initialVoters,
     options,
+    racks,
     isFlushed,
     topics,
     producers,

@@ -12,6 +12,8 @@ export class SimProcess implements Owner {
   readonly name: string
   isDead = false
   busyUntil: Millis = 0
+  /** The latest virtual time that its clock has told. */
+  told: Millis = 0
   /** Calls of ports that others can see: writes to disk and network. */
   effects = 0
   /** It dies just before this effect. */
@@ -21,6 +23,11 @@ export class SimProcess implements Owner {
   constructor(name: string, onDeath: () => void) {
     this.name = name
     this.#onDeath = onDeath
+  }
+
+  /** It goes on at `now`, if it has not seen a later time already: what it did then, a device took long for. */
+  wake(now: Millis): void {
+    this.busyUntil = Math.min(this.busyUntil, Math.max(now, this.told))
   }
 
   /** The process is about to do something that others can see. */
@@ -66,7 +73,9 @@ export class SimClock implements Clock {
   }
 
   #here(): Millis {
-    return Math.max(this.#scheduler.now, this.#process.busyUntil)
+    const here = Math.max(this.#scheduler.now, this.#process.busyUntil)
+    this.#process.told = Math.max(this.#process.told, here)
+    return here
   }
 
   now(): Millis {

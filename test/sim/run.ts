@@ -3,6 +3,7 @@ import { CreateTopics } from '#protocol/messages/create-topics.js'
 import { ElectLeaders } from '#protocol/messages/elect-leaders.js'
 import { PeerError } from '#src/client/peer.js'
 import { Violation } from './checkers/history.js'
+import { findOtherImage } from './checkers/images.js'
 import { SimAdmin } from './client/admin.js'
 import type { ClusterClient } from './client/cluster-client.js'
 import { isPassing, unexpected } from './client/errors.js'
@@ -106,7 +107,7 @@ function dumpDisks(world: World, dump: (path: string, content: Buffer) => void):
         else dump(`${hostName}${path}/${name}`, disk.readFile(`${path}/${name}`))
       }
     }
-    if (disk.exists('/data')) visit('/data')
+    if (disk.exists('/data')) disk.lookedAt(() => visit('/data'))
   }
 }
 
@@ -171,6 +172,7 @@ class Show {
           ['inter.broker.listener.name', 'PLAINTEXT'],
           ['controller.listener.names', 'CONTROLLER'],
           ['log.dirs', '/data'],
+          ...(plan.racks > 0 ? [['broker.rack', `rack${id % plan.racks}`] as const] : []),
           ...plan.options,
         ]),
       )
@@ -265,6 +267,8 @@ class Show {
     while (waiting().length > 0) {
       if (clock.now() > deadline)
         throw new Violation(`no progress within ${LIVENESS_MS} ms after healing: ${waiting()}`)
+      // The offsets of a group may be among what nobody leads any more.
+      await this.#electByHand()
       await clock.sleep(200)
     }
   }
@@ -291,14 +295,15 @@ class Show {
 
   /**
    * A partition whose last leader has lost its disk stays without a leader, as in Kafka, until somebody decides that what
-   * another replica has is good enough.
+   * another replica has is good enough. Nobody decides that while a replica is away that may have more.
    */
   async #electByHand(): Promise<void> {
     const { truth, replicas, coverage, plan } = this.#world
     if (!plan.faults.has('replace a disk')) return
     for (const { name, partitions } of truth.image.topics.all()) {
-      for (const [partition, { leader, isr, elr }] of partitions.entries()) {
+      for (const [partition, { leader, isr, elr, replicas: all }] of partitions.entries()) {
         if (leader >= 0 || isr.length > 0 || elr.length > 0) continue
+        if (all.some(nodeId => truth.image.cluster.broker(nodeId)?.fenced !== false)) continue
         replicas.allowsUnclean = true
         coverage.count('leader elected by hand after the loss of a disk')
         try {
@@ -311,9 +316,10 @@ class Show {
     }
   }
 
-  async #checkAdmin(): Promise<string | null> {
+  /** What the nodes tell clients. */
+  async #checkAnswers(): Promise<string | null> {
     try {
-      return (await this.#admin?.check()) ?? null
+      return (await this.#admin?.check()) ?? (await findOtherImage(this.#world, this.#director))
     } catch (error) {
       if (!(error instanceof PeerError)) throw error
       return error.message
@@ -325,7 +331,7 @@ class Show {
     const { clock } = this.#director
     const deadline = clock.now() + LIVENESS_MS
     for (;;) {
-      const problem = this.#world.replicas.expectSameLogs() ?? (await this.#checkAdmin())
+      const problem = this.#world.replicas.expectSameLogs() ?? (await this.#checkAnswers())
       if (problem === null) return
       await this.#electByHand()
       if (clock.now() > deadline) throw new Violation(`${LIVENESS_MS} ms after healing, ${problem}`)

@@ -10,6 +10,8 @@ export interface Owner {
 
 export interface SimEvent {
   time: Millis
+  /** When it was to happen; `time` is later while its owner is busy. */
+  readonly due: Millis
   readonly order: number
   readonly owner: Owner | null
   readonly kind: string
@@ -44,7 +46,8 @@ export class Scheduler {
 
   at(time: Millis, owner: Owner | null, kind: string, run: () => void): SimEvent {
     if (Number.isNaN(time)) throw new RangeError(`the time of ${kind} is not a number`)
-    const event = { time: Math.max(time, this.now), order: this.#order++, owner, kind, run }
+    const due = Math.max(time, this.now)
+    const event = { time: due, due, order: this.#order++, owner, kind, run }
     if (event.time !== Infinity) this.#push(event)
     return event
   }
@@ -55,6 +58,14 @@ export class Scheduler {
 
   cancel(event: SimEvent): void {
     event.run = null
+  }
+
+  /** An owner is free sooner than it was to be: so is what waited for that. */
+  hurry(owner: Owner): void {
+    for (const event of this.#heap.splice(0)) {
+      if (event.owner === owner) event.time = Math.max(event.due, owner.busyUntil, this.now)
+      this.#push(event)
+    }
   }
 
   /** Adds numbers to what two runs of one seed must have in common. */

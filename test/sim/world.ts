@@ -121,14 +121,18 @@ export class World {
 
   onDiskChange(node: SimNode, change: DiskChange): void {
     try {
-      this.logs.changed(node.id, node.disk, change)
-      if (change.kind !== 'rename') return
-      if (change.to.endsWith('/quorum-state')) this.truth.voted(node.id, node.disk.readFile(change.to).toString())
-      if (change.to.endsWith('.checkpoint')) this.truth.snapshot(node.id, node.disk, change.to)
+      node.disk.lookedAt(() => this.#mindDiskChange(node, change))
     } catch (error) {
       if (!(error instanceof Violation)) throw error
       this.fail(error)
     }
+  }
+
+  #mindDiskChange(node: SimNode, change: DiskChange): void {
+    this.logs.changed(node.id, node.disk, change)
+    if (change.kind !== 'rename') return
+    if (change.to.endsWith('/quorum-state')) this.truth.voted(node.id, node.disk.readFile(change.to).toString())
+    if (change.to.endsWith('.checkpoint')) this.truth.snapshot(node.id, node.disk, change.to)
   }
 
   /** A client knows that everything in a partition below an offset is committed. */
@@ -167,6 +171,7 @@ export class World {
   beforePowerLoss(node: SimNode, isDiskGone = false): void {
     this.replicas.powerLost(node.id, isDiskGone)
     if (isDiskGone) this.truth.forget(node.id)
+    else this.truth.powerLost(node.id)
   }
 
   afterPowerLoss(node: SimNode): void {

@@ -103,7 +103,8 @@ export class PartitionHistory {
   #confirm(offset: number, value: string, how: string): void {
     const known = this.#entries[offset]
     if (known !== undefined && known.value !== value && known.isFirm) {
-      throw new Violation(`${this.name}: ${value} ${how} at ${offset}, where ${known.value} was before`)
+      const text = `${value} ${how} at ${offset} of ${this.name}, where ${known.value} was before`
+      throw new Violation(`acknowledged stays: ${text}`)
     }
     this.#entries[offset] = { value, isFirm: true }
   }
@@ -128,12 +129,14 @@ export class PartitionHistory {
       if (record === undefined) throw new Violation(`${this.name} has at ${offset} ${value}, which nobody sent`)
       const first = offsetOf.get(value)
       if (first !== undefined && (record.isIdempotent || record.isSentOnce)) {
-        throw new Violation(`${this.name} has ${value} twice, at ${first} and ${offset}`)
+        const text = `${this.name} has ${value} twice, at ${first} and ${offset}`
+        throw new Violation(`no duplicate and no change of order: ${text}`)
       }
       offsetOf.set(value, offset)
       const last = lastOf.get(record.writer)
       if (record.isIdempotent && last !== undefined && last.number > record.number) {
-        throw new Violation(`${this.name} has ${value} at ${offset} after ${last.value}`)
+        const text = `${this.name} has ${value} at ${offset} after ${last.value}`
+        throw new Violation(`no duplicate and no change of order: ${text}`)
       }
       lastOf.set(record.writer, record)
     }
@@ -141,10 +144,12 @@ export class PartitionHistory {
       const entry = this.#entries[offset]
       if (entry === undefined || !entry.isFirm || values.get(offset) === entry.value) continue
       const found = values.get(offset) ?? 'nothing'
-      throw new Violation(`${this.name}: ${entry.value} was promised at ${offset}, where ${found} is`)
+      const text = `${entry.value} was promised at ${offset} of ${this.name}, where ${found} is`
+      throw new Violation(`acknowledged stays: ${text}`)
     }
     for (const value of this.#somewhere) {
-      if (!offsetOf.has(value)) throw new Violation(`${this.name}: ${value} was acknowledged as there, and is not`)
+      if (offsetOf.has(value)) continue
+      throw new Violation(`acknowledged stays: ${value} was acknowledged as in ${this.name}, and is not`)
     }
   }
 }
@@ -182,7 +187,8 @@ export class GroupHistory {
 
   fetched(partition: string, offset: number, floor: number): void {
     if (offset < floor && this.floor(partition) >= floor) {
-      throw new Violation(`${this.group} had committed ${floor} of ${partition}, and now ${offset} is there`)
+      const text = `${this.group} had committed ${floor} of ${partition}, and now ${offset} is there`
+      throw new Violation(`committed offsets do not go back: ${text}`)
     }
     const tried = this.#tried.get(partition) ?? -1
     if (offset > tried) throw new Violation(`${this.group} has ${offset} of ${partition}, more than anybody committed`)

@@ -62,6 +62,16 @@ export class NodeLog {
     }
   }
 
+  /** The offset from which on another log has something else than this one; Infinity when it has not. */
+  partsFrom(other: NodeLog): number {
+    const epochs = new Map(other.batches().map(({ baseOffset, leaderEpoch }) => [baseOffset, leaderEpoch]))
+    const { end } = other
+    const parted = this.batches().find(
+      each => each.baseOffset < end && epochs.get(each.baseOffset) !== each.leaderEpoch,
+    )
+    return parted?.baseOffset ?? Infinity
+  }
+
   /** All batches, in the order of their offsets. */
   batches(): LoggedBatch[] {
     return this.inOrder().flatMap(file => file.batches)
@@ -102,14 +112,19 @@ export interface LogEvents {
 }
 
 /**
- * Watches the files of all nodes. Log matching: two batches with the same base offset and leader epoch are the same, on
- * whatever nodes they lie and whenever they were written.
+ * Watches the files of all nodes.
+ *
+ * Log matching: two batches with the same base offset and leader epoch are the same, on whatever nodes they lie and
+ * whenever they were written.
+ * One leader an epoch: what is new in an epoch of a partition always comes to light on the same node.
  */
 export class LogWatcher {
   events: LogEvents = { written: () => {}, cutOff: () => {}, synced: () => {} }
   readonly #nodes = new Map<number, Map<string, NodeLog>>()
   /** By partition and base offset, one for each epoch. */
   readonly #seen = new Map<string, Map<number, LoggedBatch[]>>()
+  /** Where the first batch of an epoch was written, by partition and epoch. */
+  readonly #leaders = new Map<string, number>()
 
   partitionsOf(nodeId: number): ReadonlyMap<string, NodeLog> {
     let found = this.#nodes.get(nodeId)
@@ -213,18 +228,26 @@ export class LogWatcher {
     let offsets = this.#seen.get(partition)
     if (offsets === undefined) this.#seen.set(partition, (offsets = new Map()))
     const known = offsets.get(found.baseOffset)
-    if (known === undefined) {
-      offsets.set(found.baseOffset, [found])
-      return
-    }
-    const same = known.find(other => other.leaderEpoch === found.leaderEpoch)
+    const same = known?.find(other => other.leaderEpoch === found.leaderEpoch)
     if (same === undefined) {
-      known.push(found)
+      if (known === undefined) offsets.set(found.baseOffset, [found])
+      else known.push(found)
+      this.#expectLeader(nodeId, partition, found)
     } else if (same.crc !== found.crc || same.lastOffset !== found.lastOffset) {
       throw new Violation(
         `log matching: node ${nodeId} has in ${partition} at ${found.baseOffset} another batch of epoch ` +
           `${found.leaderEpoch} than was written before`,
       )
+    }
+  }
+
+  #expectLeader(nodeId: number, partition: string, { leaderEpoch, baseOffset }: LoggedBatch): void {
+    const key = `${partition} ${leaderEpoch}`
+    const leader = this.#leaders.get(key)
+    if (leader === undefined) this.#leaders.set(key, nodeId)
+    else if (leader !== nodeId) {
+      const text = `node ${nodeId} writes at ${baseOffset} of ${partition} in epoch ${leaderEpoch}, which ${leader} leads`
+      throw new Violation(`one leader an epoch: ${text}`)
     }
   }
 

@@ -57,6 +57,8 @@ export class MetadataTruth {
   readonly #votes = new Map<string, number>()
   readonly #epochs = new Map<number, number>()
   readonly #snapshots = new Map<number, { readonly endOffset: number; readonly epoch: number }>()
+  /** The last batch that a disk had on the device when its machine last lost power, by directory id. */
+  readonly #had = new Map<string, LoggedBatch>()
   readonly #votersBatches: VotersBatch[] = []
   readonly #directoryOf: (nodeId: number) => string
   #committedVoters: readonly VoterKey[] = []
@@ -117,6 +119,8 @@ export class MetadataTruth {
         this.#votersBatches.push({ ...found, voters: keys })
         this.#votersBatches.sort((left, right) => left.baseOffset - right.baseOffset)
         this.#coverage.count('voter set written')
+        // It counts from now on, and those whom it names may have been waited for.
+        this.synced()
       }
     }
   }
@@ -149,7 +153,7 @@ export class MetadataTruth {
     this.#coverage.count('metadata log truncated')
     if (this.#committedEpoch.get(batch.baseOffset) !== batch.leaderEpoch) return
     if ((this.#snapshots.get(nodeId)?.endOffset ?? 0) > batch.lastOffset) return
-    throw new Violation(`node ${nodeId} cuts off what is committed at ${batch.baseOffset} of the metadata log`)
+    throw new Violation(`committed metadata stays: node ${nodeId} cuts off what is committed at ${batch.baseOffset}`)
   }
 
   /** The device of a node has more of its metadata log. */
@@ -164,8 +168,11 @@ export class MetadataTruth {
 
   /** The end of what a node has on its device, if the last of it is of this epoch; else 0. */
   #syncedEnd({ id: nodeId, directoryId }: VoterKey, epoch: number): number {
-    // Another disk is another voter.
-    if (directoryId !== '' && this.#directoryOf(nodeId) !== directoryId) return 0
+    // Another disk is another voter. What the old one had when it went may have been told to the leader.
+    if (directoryId !== '' && this.#directoryOf(nodeId) !== directoryId) {
+      const had = this.#had.get(directoryId)
+      return had?.leaderEpoch === epoch ? had.lastOffset + 1 : 0
+    }
     const last = this.#logs.log(nodeId, METADATA_PARTITION)?.lastSynced
     if (last !== undefined) return last.leaderEpoch === epoch ? last.lastOffset + 1 : 0
     const snapshot = this.#snapshots.get(nodeId)
@@ -207,7 +214,7 @@ export class MetadataTruth {
     const state = JSON.parse(text) as { leaderId: number; leaderEpoch: number; votedId: number }
     const before = this.#epochs.get(nodeId) ?? 0
     if (state.leaderEpoch < before) {
-      throw new Violation(`node ${nodeId} goes back from epoch ${before} to ${state.leaderEpoch}`)
+      throw new Violation(`epochs only rise: node ${nodeId} goes back from ${before} to ${state.leaderEpoch}`)
     }
     this.#epochs.set(nodeId, state.leaderEpoch)
     if (state.leaderId >= 0) this.#isLeader(state.leaderId, state.leaderEpoch)
@@ -234,7 +241,9 @@ export class MetadataTruth {
     const known = this.#snapshots.get(nodeId)
     if (known === undefined || known.endOffset < endOffset) this.#snapshots.set(nodeId, { endOffset, epoch })
     if (endOffset > this.committedEnd) {
-      throw new Violation(`node ${nodeId} has a snapshot up to ${endOffset}, committed is ${this.committedEnd}`)
+      throw new Violation(
+        `committed metadata stays: node ${nodeId} has a snapshot up to ${endOffset}, committed is ${this.committedEnd}`,
+      )
     }
     const found = new MetadataState()
     for (const batch of openSnapshot(disk, path.slice(0, at), parsed.id).batches()) {
@@ -249,8 +258,16 @@ export class MetadataTruth {
     expected.takeDelta()
     const difference = imageDifference(expected, found)
     if (!isEmptyDelta(difference)) {
-      throw new Violation(`node ${nodeId} has a snapshot at ${endOffset} that is not what the log adds up to`)
+      throw new Violation(
+        `replay is the same everywhere: node ${nodeId} has a snapshot at ${endOffset} that is not what the log adds up to`,
+      )
     }
+  }
+
+  /** A node is about to lose power, and perhaps its disk. */
+  powerLost(nodeId: number): void {
+    const last = this.#logs.log(nodeId, METADATA_PARTITION)?.lastSynced
+    if (last !== undefined) this.#had.set(this.#directoryOf(nodeId), last)
   }
 
   /** The disk of a node is another one, or an older one. */

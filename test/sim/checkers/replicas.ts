@@ -118,21 +118,38 @@ export class ReplicaChecker {
     if (!isClean && !(isLastKnown && !doubtful.has(leader))) {
       coverage.count('leader elected uncleanly')
       if (eligible.length > 0 && !this.#allowsUnclean(name)) {
-        throw new Violation(`${name}: node ${leader} leads, which was not eligible: ${JSON.stringify([before, after])}`)
+        const change = JSON.stringify([before, after])
+        throw new Violation(
+          `the ISR has all that is committed: ${leader} leads ${name}, which was not eligible: ${change}`,
+        )
       }
-      this.#world.weaken(name, soundEnd)
+      this.#world.weaken(name, Math.min(soundEnd, this.#partsFrom(name, leader, before)))
     } else if (doubtful.has(leader)) {
       if (others.length > 0) {
-        throw new Violation(`${name}: node ${leader}, which lost power, leads though ${others} are there`)
+        const text = `node ${leader}, which lost power, leads ${name} though ${others} are there`
+        throw new Violation(`the ISR has all that is committed: ${text}`)
       }
       this.#world.weaken(name, soundEnd)
     } else {
       const history = this.#world.history.partitions.get(name)
       if (history !== undefined && end < history.firmEnd) {
-        throw new Violation(`${name}: node ${leader} leads with ${end} of ${history.firmEnd} records`)
+        const text = `node ${leader} leads ${name} with ${end} of ${history.firmEnd} records`
+        throw new Violation(`the ISR has all that is committed: ${text}`)
       }
     }
     doubtful.delete(leader)
+  }
+
+  /** From where on a leader that was not eligible has another history than those who were, or may have been. */
+  #partsFrom(name: string, leader: number, { isr, elr, lastKnownElr, replicas }: PartitionImage): number {
+    const { logs } = this.#world
+    const eligible = [...isr, ...elr, ...lastKnownElr].filter(nodeId => nodeId !== leader)
+    const own = logs.log(leader, name)
+    const ends = (eligible.length > 0 ? eligible : replicas).map(nodeId => {
+      const other = logs.log(nodeId, name)
+      return own === undefined || other === undefined ? Infinity : own.partsFrom(other)
+    })
+    return Math.min(...ends)
   }
 
   #allowsUnclean(name: string): boolean {
@@ -151,7 +168,8 @@ export class ReplicaChecker {
       if (doubtful?.has(nodeId) === true || truth.image.cluster.broker(nodeId)?.fenced !== false) continue
       const has = logs.log(nodeId, history.name)?.end ?? 0
       if (has >= end) continue
-      throw new Violation(`${history.name}: ${end} records are committed, node ${nodeId} of the ISR has ${has}`)
+      const text = `${history.name} has ${end}, node ${nodeId} has ${has} of them`
+      throw new Violation(`the ISR has all that is committed: ${text}`)
     }
   }
 
@@ -169,7 +187,7 @@ export class ReplicaChecker {
         const texts = found.map(log => {
           return (log?.batches() ?? []).map(each => `${each.baseOffset}/${each.leaderEpoch}/${each.crc}`).join(' ')
         })
-        if (new Set(texts).size > 1) throw new Violation(`${name} is not the same on ${partition.replicas}`)
+        if (new Set(texts).size > 1) throw new Violation(`log matching: ${name} differs among ${partition.replicas}`)
       }
     }
     return null

@@ -66,11 +66,14 @@ export class SimAdmin {
       () => this.#cancel(),
     ]
     if (this.#world.plan.initialVoters !== null) {
+      const { network, nodes, plan } = this.#world
       const keeper = new VoterKeeper(this.#world, this.#client)
       // Where a disk is lost nobody may take another voter out: what is left would be no majority.
-      const mayLoseOne = this.#world.plan.faults.has('replace a disk')
+      const mayLoseOne = plan.faults.has('replace a disk')
       const change = async () => void (mayLoseOne ? await keeper.settle() : await keeper.changeOne())
       actions.push(change, change)
+      // When it is hardest.
+      if (network.isCutAmong(nodes.map(({ hostName }) => hostName)) && random.below(2) === 0) return change()
     }
     await random.pick(actions)()
   }

@@ -125,6 +125,7 @@ export class SimProducer {
       for (const batch of batches) await this.#sendUnheard(leader, batch)
       return
     }
+    this.#world.coverage.count('batch sent again', batches.filter(({ isInDoubt }) => isInDoubt).length)
     const outcomes = await Promise.all(batches.map(batch => this.#send(leader, batch)))
     let failed = false
     for (const [index, outcome] of outcomes.entries()) {
@@ -214,6 +215,7 @@ export class SimProducer {
     if (isThere) {
       const index = this.#unacknowledged.indexOf(batch)
       if (index >= 0) this.#unacknowledged.splice(index, 1)
+      if (wasInDoubt) this.#world.coverage.count('batch sent again is acknowledged')
       this.acknowledged++
       const isFirm = acks === -1 || this.#world.isAcksOneFirm
       batch.records.forEach((record, at) => {

@@ -36,14 +36,23 @@ export function recordsIn(bytes: Uint8Array, from: number, where: string): { rec
   return { records, next }
 }
 
-/** A consumer without a group, which reads a partition from its beginning and tells the history what it sees. */
+/** How long a consumer stays with a follower before it asks the leader again, ms. */
+const FOLLOWER_MS = 3000
+
+/**
+ * A consumer without a group, which reads a partition from its beginning and tells the history what it sees. Where there
+ * are racks it is in one, and goes where the leader sends it (KIP-392).
+ */
 export class SimReader {
   readonly #world: World
   readonly #client: ClusterClient
   readonly #topic: string
   readonly #partition: number
   readonly #history: PartitionHistory
+  readonly #rackId: string
   #position = 0
+  /** The follower that it reads from for now. */
+  #follower: { readonly id: number; readonly until: number } | null = null
   /** The high watermark that the leader of an epoch has told. */
   #watermark = { epoch: -1, offset: -1 }
   /** Latest offset that was listed. */
@@ -56,6 +65,8 @@ export class SimReader {
     this.#topic = topic
     this.#partition = partition
     this.#history = world.history.partition(topic, partition)
+    const { racks } = world.plan
+    this.#rackId = racks === 0 ? '' : `rack${client.random.below(racks)}`
   }
 
   async run(isOver: () => boolean): Promise<void> {
@@ -66,11 +77,13 @@ export class SimReader {
       try {
         const isFine = client.random.below(8) === 0 ? await this.#list(leader) : await this.#fetch(leader)
         if (!isFine) {
+          this.#follower = null
           await client.pause(100)
           await client.refreshQuietly([this.#topic])
         }
       } catch (error) {
         if (!(error instanceof PeerError)) throw error
+        this.#follower = null
         await client.pause(100)
         await client.refreshQuietly([this.#topic])
       }
@@ -86,15 +99,28 @@ export class SimReader {
     this.#listed = 0
   }
 
+  /** From whom it reads now: the leader, or a follower that the leader has named a short while ago. */
+  #source(leader: number): number {
+    const { clock, brokerIds } = this.#client
+    const follower = this.#follower
+    if (follower === null) return leader
+    if (follower.id !== leader && clock.now() <= follower.until && brokerIds.includes(follower.id)) return follower.id
+    this.#follower = null
+    return leader
+  }
+
   async #fetch(leader: number): Promise<boolean> {
     this.#mindDisasters()
+    const source = this.#source(leader)
+    const { coverage } = this.#world
     const epoch = this.#client.place(this.#topic, this.#partition)!.leaderEpoch
     const position = this.#position
     const disasters = this.#disasters
-    const answer = await this.#client.ask(leader, Fetch, FETCH_VERSION, {
+    const answer = await this.#client.ask(source, Fetch, FETCH_VERSION, {
       maxWaitMs: 500,
       minBytes: 1,
       maxBytes: BYTES_MAX,
+      rackId: this.#rackId,
       topics: [
         {
           topic: this.#topic,
@@ -113,11 +139,22 @@ export class SimReader {
     const data = answer.responses[0]?.partitions[0]
     if (data === undefined) throw unexpected(`Fetch of ${this.#history.name}`, answer.errorCode)
     if (isPassing(data.errorCode)) return false
+    if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && source !== leader) {
+      coverage.count('follower has less than the consumer has read')
+      return false
+    }
     if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      throw new Violation(`${this.#history.name}: ${position} was read up to, and is out of range now`)
+      throw new Violation(`acknowledged stays: ${this.#history.name} was read up to ${position}, now out of range`)
     }
     if (data.errorCode !== ErrorCode.NONE) throw unexpected(`Fetch of ${this.#history.name}`, data.errorCode)
-    this.#mindWatermark(epoch, data.highWatermark)
+    if (data.preferredReadReplica !== -1) {
+      coverage.count('consumer sent to a follower')
+      // It may have been away when brokers were last asked for.
+      if (!this.#client.brokerIds.includes(data.preferredReadReplica)) return false
+      this.#follower = { id: data.preferredReadReplica, until: this.#client.clock.now() + FOLLOWER_MS }
+    }
+    // A follower learns the high watermark late, and forgets it when it is restarted.
+    if (source === leader) this.#mindWatermark(epoch, data.highWatermark)
     const { records, next } = recordsIn(data.records ?? Buffer.alloc(0), position, this.#history.name)
     for (const { offset, value } of records) {
       if (offset >= data.highWatermark) {
@@ -127,6 +164,7 @@ export class SimReader {
       this.#history.seen(offset, value)
     }
     if (records.length > 0) this.#world.committed(this.#history, next)
+    if (source !== leader) coverage.count('records read from a follower', records.length)
     if (next === this.#position && records.length === 0 && (data.records?.length ?? 0) > 0) {
       throw new Violation(`${this.#history.name}: bytes without a record at ${position}`)
     }
@@ -138,7 +176,7 @@ export class SimReader {
     if (epoch === this.#watermark.epoch && offset < this.#watermark.offset) {
       const { name } = this.#history
       throw new Violation(
-        `${name}: the high watermark went from ${this.#watermark.offset} back to ${offset} in epoch ${epoch}`,
+        `the high watermark does not go back: ${name} ${this.#watermark.offset} -> ${offset} in epoch ${epoch}`,
       )
     }
     if (epoch >= this.#watermark.epoch) this.#watermark = { epoch, offset }
@@ -156,7 +194,8 @@ export class SimReader {
     if (isPassing(data.errorCode)) return false
     if (data.errorCode !== ErrorCode.NONE) throw unexpected(`ListOffsets of ${this.#history.name}`, data.errorCode)
     if (data.offset < this.#listed) {
-      throw new Violation(`${this.#history.name}: the end went from ${this.#listed} back to ${data.offset}`)
+      const text = `the end of ${this.#history.name} ${this.#listed} -> ${data.offset}`
+      throw new Violation(`the high watermark does not go back: ${text}`)
     }
     this.#listed = data.offset
     return true

@@ -81,8 +81,8 @@ export class VoterKeeper {
   }
 
   #mind(what: string, code: number): void {
-    const { coverage, network } = this.#world
-    const during = network.hasCuts ? ' under a partition' : ''
+    const { coverage, network, nodes } = this.#world
+    const during = network.isCutAmong(nodes.map(({ hostName }) => hostName)) ? ' under a partition' : ''
     coverage.count(`admin: ${what}${code === ErrorCode.NONE ? during : ' refused or failed'}`)
     if (!REFUSALS.has(code) && !isPassing(code)) throw unexpected(what, code)
   }
