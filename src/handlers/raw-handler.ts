@@ -55,6 +55,8 @@ export interface Channel {
   onceClosed(forget: () => void): () => void
   /** Ends the connection; `why` goes to the log. */
   refuse(why: string): void
+  /** The peer is likely to ask again as soon as it has the answer that is written next. */
+  expectRequest?(): void
 }
 
 /** The answers of one connection, which leave it in the order of the requests. */

@@ -56,6 +56,9 @@ export interface FetchingOptions {
   readonly config: ReplicationConfig
 }
 
+/** Who is given so much at once is behind, and will ask for the rest at once. */
+const CATCHING_UP_BYTES = 32_768
+
 /**
  * Answers Fetch requests. Records go from the page cache into the buffer of the answer, between the fields that stand
  * around them, and out with one write; records that have probably left the page cache are read off the event loop. A
@@ -314,8 +317,13 @@ export class Fetching {
 
   #sendReply(operation: FetchOperation, reply: FetchReply): void {
     const release = (): void => this.#release(reply)
-    if (operation.reply !== null) operation.reply.send(reply.frames(), release)
-    else operation.channel.replies.send(reply.frames(), release)
+    if (operation.reply !== null) {
+      operation.reply.send(reply.frames(), release)
+      return
+    }
+    if (operation.parameters.replicaId < 0 && reply.bufferBytes >= CATCHING_UP_BYTES)
+      operation.channel.expectRequest?.()
+    operation.channel.replies.send(reply.frames(), release)
   }
 
   #send(reply: FetchReply, send: (chunks: readonly Uint8Array[]) => void): void {

@@ -127,6 +127,10 @@ export class ServerConnection implements ConnectionHandler {
     })
   }
 
+  expectRequest(): void {
+    this.transport.expectRequest?.()
+  }
+
   get clientAddress(): string {
     return this.transport.remoteAddress
   }

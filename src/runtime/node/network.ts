@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import type { Connection, ConnectionHandler, ConnectOptions, Listener, ListenOptions, Network } from '../ports.js'
+import { AskingPace, BusyPoll } from './busy-poll.js'
 
 /**
  * TCP of Node.js.
@@ -38,13 +39,14 @@ interface Shared {
   readonly buffer: Buffer
   /** The connection that read last. */
   lastReader: NodeConnection | null
+  readonly poll: BusyPoll
 }
 
 type Handle = { readStop(): number; useUserBuffer?: unknown; readStart(): number }
 type OnRead = { buffer: () => Buffer; callback: (length: number) => boolean }
 
 export function createNodeNetwork(options: NodeNetworkOptions = {}): Network {
-  const shared: Shared = { buffer: Buffer.allocUnsafeSlow(RECEIVE_BYTES), lastReader: null }
+  const shared: Shared = { buffer: Buffer.allocUnsafeSlow(RECEIVE_BYTES), lastReader: null, poll: new BusyPoll() }
   const rewrap = options.sharedBuffer ?? true
   return {
     listen: (listen, onConnection) => startListener(listen, shared, rewrap, onConnection),
@@ -186,6 +188,9 @@ class NodeConnection implements Connection {
   readonly #dones: ((() => void) | undefined)[] = []
   #head = 0
   #wantsDrain = false
+  /** Only of connections that were told to expect requests. */
+  #pace: AskingPace | null = null
+  #expects = false
 
   /** `usesData`: bytes come by the 'data' event, not into a buffer that `aim` says. */
   constructor(socket: net.Socket, shared: Shared, usesData: boolean) {
@@ -226,6 +231,7 @@ class NodeConnection implements Connection {
 
   /** Bytes have come into the target. Whether to read on. */
   received(length: number): boolean {
+    if (this.#pace?.isExpecting === true) this.#pace.asked(performance.now())
     if (!this.#handler!.onData(this.#target, 0, length)) {
       this.#reading = false
       return false
@@ -287,11 +293,24 @@ class NodeConnection implements Connection {
     // The socket took it all in this very call: nothing is to be waited for.
     if (waiting === 0) {
       this.#release(this.#written)
+      if (this.#expects) this.#expectRequest()
       return true
     }
+    this.#expects = false
     if (waiting < HIGH_WATER_BYTES) return true
     this.#wantsDrain = true
     return false
+  }
+
+  expectRequest(): void {
+    this.#expects = true
+  }
+
+  #expectRequest(): void {
+    this.#expects = false
+    this.#pace ??= new AskingPace()
+    const now = performance.now()
+    if (this.#pace.answered(now)) this.#shared.poll.extend(now)
   }
 
   #onWritten = (): void => {
