@@ -12,6 +12,8 @@ export type ClusterEvent =
     }
   /** The person wants an end. */
   | { readonly type: 'interrupt'; readonly signal: string }
+  /** Nodes that were asked to end take longer than they usually do. */
+  | { readonly type: 'late' }
   /** Nodes that were asked to end have had their time. */
   | { readonly type: 'overdue' }
 
@@ -60,6 +62,11 @@ export class ClusterPlan {
       case 'interrupt':
         if (this.#isStopping) return [say(`${event.signal} again: not waiting`), ...this.#signalAll('SIGKILL')]
         return [say(`${event.signal}: stopping ${this.#running().length} nodes`), ...this.#stop()]
+      case 'late': {
+        const names = this.#running().map(node => this.#nodes[node]!.name)
+        if (names.length === 0) return []
+        return [say(`waiting for ${names.join(' and ')} to end; the same signal again does not wait`)]
+      }
       case 'overdue':
         return [say('not stopped in time: killing what is left'), ...this.#signalAll('SIGKILL')]
     }

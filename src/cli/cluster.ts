@@ -16,6 +16,8 @@ export interface ClusterOptions {
 
 /** How long nodes that were asked to end may take, ms. */
 const STOP_TIMEOUT_MS = 30_000
+/** When it is told which of them are waited for, ms. */
+const STOP_LATE_MS = 5000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Cyan, yellow, magenta, green, blue. */
 const COLOURS = [36, 33, 35, 32, 34]
@@ -46,24 +48,28 @@ export async function cluster(given: readonly string[], options: ClusterOptions,
     const text = `${name.padEnd(width)} | `
     return hasColours ? `\u001b[${colour}m${text}\u001b[0m` : text
   }
-  const plan = new ClusterPlan(files.map((file, i) => ({ name: names[i]!, startCommand: `ottla start ${file}` })))
+  const self = ownCommand()
+  const plan = new ClusterPlan(files.map((file, i) => ({ name: names[i]!, startCommand: `${self} start ${file}` })))
   const own = prefix('cluster', 1)
   return new Promise(resolve => {
     const children: ChildProcess[] = []
-    let overdue: NodeJS.Timeout | undefined
+    let timers: readonly NodeJS.Timeout[] = []
     const happened = (event: ClusterEvent): void => {
       const wasStopping = plan.isStopping
       for (const effect of plan.step(event)) perform(effect)
       if (plan.isStopping && !wasStopping) {
-        overdue = setTimeout(() => happened({ type: 'overdue' }), STOP_TIMEOUT_MS)
-        overdue.unref()
+        timers = [
+          setTimeout(() => happened({ type: 'late' }), STOP_LATE_MS),
+          setTimeout(() => happened({ type: 'overdue' }), STOP_TIMEOUT_MS),
+        ]
+        for (const timer of timers) timer.unref()
       }
     }
     const perform = (effect: ClusterEffect): void => {
       if (effect.type === 'say') process.stdout.write(`${own}${effect.line}\n`)
       else if (effect.type === 'signal') children[effect.node]?.kill(effect.signal)
       else {
-        clearTimeout(overdue)
+        for (const timer of timers) clearTimeout(timer)
         stopListening()
         resolve(effect.status)
       }
@@ -82,6 +88,12 @@ export async function cluster(given: readonly string[], options: ClusterOptions,
       child.once('error', error => process.stdout.write(`${own}${names[node]}: ${error.message}\n`))
     })
   })
+}
+
+/** What a person types to run this program, who may have it in a folder only. */
+function ownCommand(): string {
+  const path = process.argv[1]!
+  return basename(path) === 'ottla' ? 'ottla' : `node ${relative(process.cwd(), path)}`
 }
 
 /** A group of its own, so that Ctrl-C on the terminal reaches this process alone, and each node hears of it once. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadCompressionsWhenNeeded } from '#protocol/records/compression.js'
+import { LogError } from '#storage/log-error.js'
 import { nodeDisk } from '#storage/node-disk.js'
 import { type Broker, createBroker } from '../broker.js'
 import type { BrokerConfig } from '../config/broker-config.js'
@@ -140,7 +141,8 @@ export async function runBroker(
   }
   const ended = await Promise.race([end.asked, broker.failed])
   if (ended instanceof Error) {
-    logger.fatal({ err: ended }, `the broker failed: ${ended.message}`)
+    // Where in the program a disk failed helps nobody who has to mend it.
+    logger.fatal(ended instanceof LogError ? {} : { err: ended }, `the broker failed: ${ended.message}`)
     broker.abandon()
     return CANNOT_START
   }

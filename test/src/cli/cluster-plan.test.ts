@@ -58,6 +58,12 @@ test('a second interruption does not wait, nor does the end of the time; the sta
   }
 })
 
+test('it is told which nodes are waited for', () => {
+  const plan = new ClusterPlan(nodes)
+  run(plan, ready(0), ready(1), ready(2), interrupt, ended(1, 0))
+  assert.deepEqual(run(plan, { type: 'late' }), ['waiting for a and c to end; the same signal again does not wait'])
+})
+
 test('a node that dies is named, and the others go on until they are stopped', () => {
   const plan = new ClusterPlan(nodes)
   assert.deepEqual(run(plan, ready(0), ready(1), ready(2), ended(1, null, 'SIGKILL')).slice(1), [

@@ -149,7 +149,7 @@ test('cluster shows the nodes side by side, goes on when one dies, and stops the
   const pid = Number(/^cluster \| a is process (\d+)$/m.exec(printed)?.[1])
   process.kill(pid, 'SIGKILL')
   await cluster.printed(
-    /^cluster \| a was ended by SIGKILL; the others go on\. To start it again: ottla start .*a\.prop/m,
+    /^cluster \| a was ended by SIGKILL; the others go on\. To start it again: node \S+ start .*a\.prop/m,
   )
   cluster.child.kill('SIGINT')
   assert.equal(await cluster.ended, 0)
