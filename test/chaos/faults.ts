@@ -99,6 +99,21 @@ async function killWhileStarting(scene: Scene, [node]: readonly Node[]): Promise
   return `after ${times.join(', ')}`
 }
 
+/**
+ * After a crash of all, one node is started alone and asked to end while it waits for the others: it has not opened its
+ * logs, and must not say that they are as a clean stop leaves them.
+ */
+async function stopWhileStarting(scene: Scene, nodes: readonly Node[]): Promise<string> {
+  await Promise.all(nodes.map(node => node.kill()))
+  const alone = scene.random.pick(nodes)
+  const started = alone.start().catch(() => {})
+  const held = await hold(scene, 500, 2500)
+  await alone.stop()
+  await started
+  await Promise.all(nodes.map(node => node.start()))
+  return `node ${alone.id} alone for ${held}`
+}
+
 function freezeFor(from: number, to: number): Fault['run'] {
   return async (scene, [node]) => {
     node!.freeze()
@@ -289,6 +304,12 @@ export const FAULTS: readonly Fault[] = [
   { name: 'rolling', about: 'SIGTERM to all nodes, one by one', choose: allNodes, run: rolling },
   { name: 'replace-voter', about: 'voter removed, its disk emptied, added', choose: anyNode, run: replaceVoter },
   { name: 'kill-starting', about: 'kill -9 while it starts', choose: anyNode, run: killWhileStarting },
+  {
+    name: 'stop-starting',
+    about: 'SIGTERM to a node that waits for a quorum after a crash of all',
+    choose: allNodes,
+    run: stopWhileStarting,
+  },
   { name: 'kill-all', about: 'kill -9 of all nodes at once', choose: allNodes, run: killAll },
   { name: 'restart-all', about: 'SIGTERM to all nodes at once', choose: allNodes, run: restartAll },
   { name: 'storm', about: 'ten seconds of everything', choose: allNodes, run: storm },

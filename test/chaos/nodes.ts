@@ -165,6 +165,9 @@ export class Node {
       // A node ends with the process that forked it, whose end closes the channel.
       stdio: ['ignore', log, log, 'ipc'],
       cwd: this.options.program,
+      // A session of its own: Ctrl-C is for this process to see to, and a scheduler that shares time by sessions gives
+      // each node a share, not all of them and their clients one.
+      detached: true,
     })
     closeSync(log)
     this.#child = child

@@ -41,6 +41,7 @@ export class SmallDisk {
   }
 
   unmount(): void {
-    spawnSync('umount', [this.path])
+    // Lazily: a node that was killed a moment ago may still hold it.
+    spawnSync('umount', ['--lazy', this.path])
   }
 }
