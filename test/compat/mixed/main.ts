@@ -1,9 +1,7 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { cacheDirectory } from '../cache.js'
 import { installClients } from '../cluster/checks.js'
 import { mixedChecks } from './checks.js'
+import { roomOptions, roomPlace, roomUsage } from './options.js'
 import { installPrograms } from './programs.js'
 import { Results, runChecks } from './results.js'
 import { Room } from './room.js'
@@ -18,24 +16,11 @@ ${scenarios.map(({ name, about }) => `  ${name.padEnd(5)}${about}`).join('\n')}
 
   --only A,B     these alone ('c' is c1 and c2)
   --match TEXT   only checks whose name contains TEXT
-  --port N       the first of twenty ports (default: free ones)
-  --keep FOLDER  where directories and logs lie and stay
-
-Everything is installed into ${cacheDirectory} (OTTLA_COMPAT names another folder).
-`
+${roomUsage}`
 
 /** `npm run compat -- mixed`. Returns the exit status. */
 export async function mixedMain(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      only: { type: 'string' },
-      match: { type: 'string', default: '' },
-      port: { type: 'string' },
-      keep: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  })
+  const { values } = parseArgs({ args: [...args], options: { ...roomOptions, only: { type: 'string' } } })
   if (values.help) {
     process.stdout.write(usage)
     return 0
@@ -46,10 +31,7 @@ export async function mixedMain(args: readonly string[]): Promise<number> {
   const results = new Results()
   for (const scenario of chosen) {
     process.stdout.write(`${scenario.name}: ${scenario.about}\n`)
-    const where = values.keep === undefined ? {} : { folder: join(values.keep, scenario.name) }
-    if (where.folder !== undefined) mkdirSync(where.folder, { recursive: true })
-    const port = values.port === undefined ? {} : { port: Number(values.port) }
-    const room = await Room.make(scenario.plan, programs, { ...where, ...port })
+    const room = await Room.make(scenario.plan, programs, roomPlace(values, scenario.name))
     await runChecks(room, context => mixedChecks(context, room, scenario), {
       name: scenario.name,
       match: values.match,

@@ -86,8 +86,12 @@ export class Room {
   /** Brokers first, one after the other, so that each hands on what it leads; then controllers. */
   async stopAll(): Promise<void> {
     const alone = (node: MixedNode) => (node.controllerAddress === '' ? 0 : 1)
-    const running = this.nodes.filter(node => node.isRunning)
-    for (const node of running.toSorted((a, b) => alone(a) - alone(b))) await node.stop()
+    const running = this.nodes.filter(node => node.isRunning).toSorted((a, b) => alone(a) - alone(b))
+    for (const node of running) {
+      // A broker of Kafka that is left alone waits five minutes for a controller that lets it go.
+      const isStuck = node.kind === 'kafka' && node.address !== '' && node === running.at(-1)
+      await (isStuck ? node.kill() : node.stop())
+    }
   }
 
   /** Ends what runs and removes the folder; logs of the nodes are kept. */

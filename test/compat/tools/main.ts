@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { cacheDirectory } from '../cache.js'
 import { installClients } from '../cluster/checks.js'
 import type { NodePlan, RoomPlan } from '../mixed/node.js'
+import { roomOptions, roomPlace, roomUsage } from '../mixed/options.js'
 import { installPrograms } from '../mixed/programs.js'
 import { Results, runChecks } from '../mixed/results.js'
 import { Room } from '../mixed/room.js'
@@ -14,24 +13,12 @@ Apache Kafka's command line tools against three nodes of Ottla, each broker and 
 
   --kafka        three nodes of Apache Kafka instead: what the checks are proven by
   --match TEXT   only checks whose name contains TEXT (some build on those before them)
-  --port N       the first of twenty ports (default: free ones)
-  --keep FOLDER  where directories and logs lie and stay
-
-Everything is installed into ${cacheDirectory} (OTTLA_COMPAT names another folder).
-`
+${roomUsage}`
 
 /** `npm run compat -- tools`. Returns the exit status. */
 export async function toolsMain(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      kafka: { type: 'boolean', default: false },
-      match: { type: 'string', default: '' },
-      port: { type: 'string' },
-      keep: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  })
+  const options = { ...roomOptions, kafka: { type: 'boolean', default: false } } as const
+  const { values } = parseArgs({ args: [...args], options })
   if (values.help) {
     process.stdout.write(usage)
     return 0
@@ -39,10 +26,7 @@ export async function toolsMain(args: readonly string[]): Promise<number> {
   await installClients()
   const programs = await installPrograms()
   const plan = planOf(values.kafka ? 'kafka' : 'ottla')
-  const where = values.keep === undefined ? {} : { folder: values.keep }
-  if (where.folder !== undefined) mkdirSync(where.folder, { recursive: true })
-  const port = values.port === undefined ? {} : { port: Number(values.port) }
-  const room = await Room.make(plan, programs, { ...where, ...port })
+  const room = await Room.make(plan, programs, roomPlace(values))
   const results = new Results()
   await runChecks(room, context => toolChecks(context, room), { name: 'tools', match: values.match, results })
   return results.summary()

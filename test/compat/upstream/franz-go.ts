@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { compatDirectory } from '../broker.js'
 import { goCommand, installed } from '../cache.js'
 import { describeEnd, run, runOrThrow } from '../process.js'
+import { readRecord, reasonLeftOut } from './record.js'
 import type { CaseResult, InstalledSuite, UpstreamContext, UpstreamSuite } from './suite.js'
 
 const moduleName = 'github.com/twmb/franz-go'
@@ -12,6 +13,8 @@ const client = join(compatDirectory, 'clients', 'franz-go')
 /** What the tests take by themselves: groups are joined and left while they are read. */
 const records = 500_000
 const runMsMax = 1_200_000
+/** The reason by which the record leaves out what is not about a broker. */
+const needsNoBroker = 'needs no broker'
 
 /** franz-go's tests of its client, `pkg/kgo`: the module of the Go proxy has them. */
 export const franzGoTests: UpstreamSuite = {
@@ -19,12 +22,30 @@ export const franzGoTests: UpstreamSuite = {
   about: 'pkg/kgo of franz-go: produce, consume, groups that change while they are read',
   jobs: 1,
   broker: { overrides: ['group.initial.rebalance.delay.ms=0'] },
-  unitOf: name => name.split('/')[0] ?? name,
+  unitOf,
   isLong: () => false,
-  install,
+  install: () => install(1, () => true),
 }
 
-async function install(): Promise<InstalledSuite> {
+/** The same with three copies of each partition on three brokers, without the tests that need none. */
+export const franzGoNodesTests: UpstreamSuite = {
+  name: 'franz-go-nodes',
+  about: 'the same on three brokers, with replication factor 3',
+  jobs: 1,
+  broker: { nodeIds: [1, 2, 3], overrides: ['group.initial.rebalance.delay.ms=0', 'min.insync.replicas=2'] },
+  unitOf,
+  isLong: () => false,
+  install: () => {
+    const record = readRecord(franzGoTests.name)
+    return install(3, unit => reasonLeftOut(record, unit) !== needsNoBroker)
+  },
+}
+
+function unitOf(name: string): string {
+  return name.split('/')[0] ?? name
+}
+
+async function install(replicas: number, isWanted: (unit: string) => boolean): Promise<InstalledSuite> {
   const version = versionOfModule()
   const { go, env } = await goCommand()
   const directory = await installed('franz-go-tests', { version }, async partial => {
@@ -43,8 +64,9 @@ async function install(): Promise<InstalledSuite> {
   const program = join(directory, 'kgo.test')
   if (!existsSync(program)) throw new Error(`${program} is not there: remove ${directory}`)
   const list = await runOrThrow(program, ['-test.list', '^Test'], { cwd: join(directory, 'module', 'pkg', 'kgo') })
-  const units = list.stdout.split('\n').filter(line => line.startsWith('Test'))
-  return { version, units, run: context => runTests(go, env, directory, context) }
+  const units = list.stdout.split('\n').filter(line => line.startsWith('Test') && isWanted(line))
+  const runEnv = { ...env, KGO_TEST_RF: String(replicas) }
+  return { version, units, run: context => runTests(go, runEnv, directory, context) }
 }
 
 function versionOfModule(): string {
@@ -67,8 +89,7 @@ async function runTests(
     cwd: join(directory, 'module', 'pkg', 'kgo'),
     env: {
       ...env,
-      KGO_SEEDS: context.bootstrap.replace('localhost', '127.0.0.1'),
-      KGO_TEST_RF: '1',
+      KGO_SEEDS: context.bootstrap.replaceAll('localhost', '127.0.0.1'),
       KGO_TEST_RECORDS: String(records),
       KGO_LOG_LEVEL: 'none',
     },

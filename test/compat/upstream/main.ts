@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { attachToBroker, type StartedBroker, startKafka, startOttla } from '../broker.js'
 import { cacheDirectory } from '../cache.js'
 import { endAllProcesses } from '../process.js'
-import { franzGoTests } from './franz-go.js'
+import { franzGoNodesTests, franzGoTests } from './franz-go.js'
 import { kafkajsTests } from './kafkajs/suite.js'
 import { librdkafkaNodesTests, librdkafkaTests } from './librdkafka.js'
 import { startNodes } from './nodes.js'
@@ -10,7 +10,13 @@ import { type BrokerKind, readRecord, writeScores } from './record.js'
 import { type RunOptions, SuiteRun, type Tally } from './run.js'
 import type { InstalledSuite, UpstreamSuite } from './suite.js'
 
-const suites: readonly UpstreamSuite[] = [franzGoTests, librdkafkaTests, librdkafkaNodesTests, kafkajsTests]
+const suites: readonly UpstreamSuite[] = [
+  franzGoTests,
+  franzGoNodesTests,
+  librdkafkaTests,
+  librdkafkaNodesTests,
+  kafkajsTests,
+]
 
 const usage = `npm run compat -- upstream [options]
 
@@ -61,7 +67,7 @@ export async function upstreamMain(args: readonly string[]): Promise<number> {
   })
   const { bootstrap, kafka, override: overrides, match, long } = values
   if (values.help) process.stdout.write(usage)
-  if (values.list) for (const suite of suites) process.stdout.write(`${suite.name.padEnd(14)}${suite.about}\n`)
+  if (values.list) for (const suite of suites) process.stdout.write(`${suite.name.padEnd(18)}${suite.about}\n`)
   if (values.render) writeScores(suites.map(suite => suite.name))
   if (values.help || values.list || values.render) return 0
   if (values.record && bootstrap !== undefined) throw new Error('--record is of a broker that is started for it')

@@ -98,7 +98,7 @@ export function renderScores(records: readonly SuiteRecord[]): string {
     'only gets less; of that, what Ottla does not have yet is counted for itself.',
     '',
     '`npm run compat -- upstream` installs and runs all but the last, whose package has no tests: check out its release,',
-    'run `npm install` there, and name the folder with `--suite-dir kafkajs=FOLDER`. That suite and librdkafka-nodes have',
+    'run `npm install` there, and name the folder with `--suite-dir kafkajs=FOLDER`. That suite and the `-nodes` ones have',
     'three brokers, the others one. `--long` runs a few more that take more than a minute each.',
     '',
     '| suite | version | on | passes | fails | skips | left out | not there yet |',
