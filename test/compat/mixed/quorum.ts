@@ -7,7 +7,7 @@ import { directoryIdOf, type Kind, type MixedNode } from './node.js'
 import { type Room, SETTLE_MS } from './room.js'
 
 /** An election between two others is a matter of chance: so often the leader is stopped at most. */
-const MOVES_MAX = 10
+const MOVES_MAX = 20
 const TOPIC_RESOURCE = 2
 const SET = 0
 /** So many changes of one record each are enough for a snapshot. */
