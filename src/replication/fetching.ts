@@ -317,13 +317,10 @@ export class Fetching {
 
   #sendReply(operation: FetchOperation, reply: FetchReply): void {
     const release = (): void => this.#release(reply)
-    if (operation.reply !== null) {
-      operation.reply.send(reply.frames(), release)
-      return
-    }
-    if (operation.parameters.replicaId < 0 && reply.bufferBytes >= CATCHING_UP_BYTES)
-      operation.channel.expectRequest?.()
-    operation.channel.replies.send(reply.frames(), release)
+    const isBehind = operation.parkedAt === -1 && reply.bufferBytes >= CATCHING_UP_BYTES
+    if (isBehind && operation.parameters.replicaId < 0) operation.channel.expectRequest?.()
+    if (operation.reply !== null) operation.reply.send(reply.frames(), release)
+    else operation.channel.replies.send(reply.frames(), release)
   }
 
   #send(reply: FetchReply, send: (chunks: readonly Uint8Array[]) => void): void {
