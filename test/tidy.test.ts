@@ -72,7 +72,10 @@ function codeOf(text: string): string {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, blank)
     .replace(/'(?:[^'\\\n]|\\.)*'/g, blank)
-    .replace(/`(?:[^`\\]|\\.)*`/g, blank)
+    .replace(/`(?:[^`\\]|\\.)*`/g, template =>
+      // What is put into a template is code.
+      template.replace(/(\$\{[^{}]*\})|[^\n]/g, (found, code) => code ?? blank(found)),
+    )
     .replace(/\/\/.*$/gm, '')
 }
 

@@ -21,17 +21,20 @@ interface NativeCrc {
   crc32c(input: Uint8Array, previous?: number): number
 }
 
-/** How the packages that `@node-rs/crc32` picks from are called. */
-const builds: Partial<Record<NodeJS.Platform, string>> = { linux: '-gnu', darwin: '', win32: '-msvc' }
+/** Of the packages that `@node-rs/crc32` picks from, those for the most usual platforms: one is installed. */
+const builds = ['linux-x64-gnu', 'linux-arm64-gnu', 'darwin-arm64', 'darwin-x64', 'win32-x64-msvc']
 
 function loadNative(): NativeCrc {
   const require = createRequire(import.meta.url)
-  try {
-    // At once, without the search that the package makes at every start.
-    return require(`@node-rs/crc32-${process.platform}-${process.arch}${builds[process.platform]}`) as NativeCrc
-  } catch {
-    return require('@node-rs/crc32') as NativeCrc
+  for (const build of builds) {
+    try {
+      // At once, without the search that the package makes at every start.
+      return require(`@node-rs/crc32-${build}`) as NativeCrc
+    } catch {
+      // Not for this platform.
+    }
   }
+  return require('@node-rs/crc32') as NativeCrc
 }
 
 function native(): Crc32cImplementation {
