@@ -53,7 +53,7 @@ export function openLogDirectory(options: LogDirectoryOptions): LogDirectory {
   const { disk, path } = options
   let lock: Lock | null
   try {
-    if (!disk.exists(path)) makeDurableDirectory(disk, path)
+    if (!disk.exists(path)) makeDurableDirectory(disk, path) // else it was made durable when it was formatted
     lock = disk.lock(`${path}/${lockName}`)
   } catch (error) {
     const text = `${path} cannot be written to (${(error as Error).message}). Mend its rights, or change log.dirs.`

@@ -37,11 +37,7 @@ const CANNOT_START = 1
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** Runs a broker until a signal ends it; resolves with the exit status. `onReady`: it serves its clients. */
-export async function start(
-  file: string | undefined,
-  options: StartOptions,
-  onReady: () => void = () => {},
-): Promise<number> {
+export async function start(file: string | undefined, options: StartOptions, onReady?: () => void): Promise<number> {
   const temporary = options.ephemeral === true ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
   const end = endOfProcess()
   try {
@@ -97,7 +93,7 @@ export async function runBroker(
   clusterId: string | null,
   { logger, loggers }: Logging,
   end: EndOfProcess,
-  onReady: () => void = () => {},
+  onReady?: () => void,
 ): Promise<number> {
   const voters = config.node.quorumVoters
   const newId = clusterId ?? (voters.length > 1 ? clusterIdOfVoters(voters) : null)
@@ -137,7 +133,7 @@ export async function runBroker(
   }
   if (outcome === null) {
     tellReady(broker, logger)
-    onReady()
+    onReady?.()
   }
   const ended = await Promise.race([end.asked, broker.failed])
   if (ended instanceof Error) {

@@ -56,7 +56,7 @@ export interface FetchingOptions {
   readonly config: ReplicationConfig
 }
 
-/** Who is given so much at once is behind, and will ask for the rest at once. */
+/** Who is given buffers of so much (more than 16 KiB of records) is behind, and will ask for the rest at once. */
 const CATCHING_UP_BYTES = 32_768
 
 /**
