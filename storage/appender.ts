@@ -101,6 +101,7 @@ export class Appender {
     segment.size += this.#bytes
     environment.bytesAppended += this.#bytes
     segment.appendMark = environment.bytesAppended
+    segment.appendedBytes += this.#bytes
     state.size += this.#bytes
     state.logEndOffset = this.#stagedEnd
     state.producers.endOffset = this.#stagedEnd

@@ -244,7 +244,8 @@ export class LogDirectory {
   /** Renames the folder to `-delete`, to be removed `file.delete.delay.ms` later; the name is free at once. */
   deleteLog(log: PartitionLog, nowMs: number): void {
     const to = this.#retire(log, 'delete', nowMs)
-    this.#environment.removeLater(to, nowMs + log.config.fileDeleteDelayMs, true)
+    const appendedBytes = log.state.segments.reduce((sum, segment) => sum + segment.appendedBytes, 0)
+    this.#environment.removeLater(to, nowMs + log.config.fileDeleteDelayMs, true, appendedBytes)
   }
 
   /** Renames the folder to `-stray` and forgets the log: nobody knows whose it is. */

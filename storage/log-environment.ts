@@ -23,6 +23,7 @@ interface Removal {
   readonly path: string
   readonly dueMs: number
   readonly isFolder: boolean
+  readonly appendedBytes: number
 }
 
 /** What the logs of one directory share: the disk, a little memory, and one fate. */
@@ -38,6 +39,8 @@ export class LogEnvironment {
   readonly checkpointRecoveryPoints: () => void
   /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
   bytesAppended = 0
+  /** Those of them whose files are gone: they hold no pages. */
+  bytesRemoved = 0
   /** Changes of names of partition folders, and how many of them are on the device. */
   #nameChanges = 0
   #nameChangesSynced = 0
@@ -116,9 +119,21 @@ export class LogEnvironment {
     }
   }
 
-  /** Has a file, or a folder with all in it, removed once `dueMs` has come. */
-  removeLater(path: string, dueMs: number, isFolder: boolean): void {
-    this.#removals.push({ path, dueMs, isFolder })
+  /**
+   * Whether bytes are thought to be in the page cache which were appended when `bytesAppended` was `mark` (-Infinity: by
+   * another process): little was appended after them, or little of all that was appended is still there.
+   */
+  isCached(mark: number): boolean {
+    if (mark === -Infinity) return false
+    return Math.min(this.bytesAppended - mark, this.bytesAppended - this.bytesRemoved) < this.recentBytesMax
+  }
+
+  /**
+   * Has a file, or a folder with all in it, removed once `dueMs` has come. `appendedBytes`: what this process has
+   * appended to it.
+   */
+  removeLater(path: string, dueMs: number, isFolder: boolean, appendedBytes = 0): void {
+    this.#removals.push({ path, dueMs, isFolder, appendedBytes })
   }
 
   /** Follows a folder that was renamed. */
@@ -138,8 +153,9 @@ export class LogEnvironment {
     if (due.length === 0 || this.#failure !== null) return
     this.#removals = this.#removals.filter(removal => removal.dueMs > nowMs)
     try {
-      for (const { path, isFolder } of due) {
+      for (const { path, isFolder, appendedBytes } of due) {
         await (isFolder ? this.disk.removeDirectoryAsync(path) : this.disk.removeAsync(path))
+        this.bytesRemoved += appendedBytes
       }
     } catch (error) {
       throw this.fail('removing deleted files', error)

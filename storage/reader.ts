@@ -56,8 +56,7 @@ export class Reader {
     into.position = position
     into.length = length
     into.firstBatchOffset = baseOffset
-    const since = environment.bytesAppended - segment.appendMark + segment.size - position
-    into.isRecent = since < environment.recentBytesMax
+    into.isRecent = environment.isCached(segment.appendMark - segment.size + position)
     return true
   }
 

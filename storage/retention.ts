@@ -81,9 +81,11 @@ export function discard(state: LogState, segment: Segment, nowMs: number): void 
   segment.isRemoved = true
   segment.changeSuffix(deletedSuffix)
   state.namesChanged()
-  const paths = segment.paths()
+  const [batches, ...indexes] = segment.paths()
   segment.close()
-  for (const path of paths) state.environment.removeLater(path, nowMs + state.config.fileDeleteDelayMs, false)
+  const dueMs = nowMs + state.config.fileDeleteDelayMs
+  state.environment.removeLater(batches!, dueMs, false, segment.appendedBytes)
+  for (const path of indexes) state.environment.removeLater(path, dueMs, false)
 }
 
 /** Lets the log begin at `offset`, which the caller has found to be within it and above its present start. */

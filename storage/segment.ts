@@ -55,6 +55,8 @@ export class Segment implements IndexHome {
    * Counter of the directory's appended bytes when this segment was last appended to; -Infinity: not by this process.
    */
   appendMark = -Infinity
+  /** Bytes that this process has appended, whether or not they were cut off since. */
+  appendedBytes = 0
   /** Removed from the log: what still reads it may find its file gone. */
   isRemoved = false
   readonly #environment: LogEnvironment
@@ -357,6 +359,7 @@ export class Segment implements IndexHome {
    */
   removeFiles(): void {
     this.isRemoved = true
+    this.#environment.bytesRemoved += this.appendedBytes
     const paths = this.paths()
     this.close()
     for (const path of paths) this.disk.remove(path)

@@ -110,6 +110,30 @@ test('records stop being recent when enough was appended after them', () => {
   assert.equal(location.isRecent, false)
 })
 
+test('records stay recent while little is there besides, however much was appended and removed after them', async () => {
+  const { directory, log } = rig({ segmentBytes: 100, retentionBytes: 0, fileDeleteDelayMs: 1000 })
+  const topicId = 'AAAAAAAAAAAAAAAAAAAABA'
+  const kept = directory.create({ topic: 'kept', partition: 0, topicId, config: log.config, nowMs: startMs })
+  const location = readLocation()
+  const isRecent = () => kept.locate(0, 1000, 1, true, location) && location.isRecent
+  put(kept, ['a'])
+  put(log, ['b'])
+  const before = log.state.environment.bytesAppended
+  put(log, ['c'])
+  const { environment } = log.state
+  Object.defineProperty(environment, 'recentBytesMax', { value: before })
+  assert.equal(isRecent(), false)
+  log.deleteOldSegments(startMs, 2)
+  assert.equal(isRecent(), false, 'the files that were deleted are there still')
+  await directory.removeDue(startMs + 1000)
+  assert.equal(isRecent(), true)
+  put(log, ['d', 'e'])
+  assert.equal(isRecent(), false)
+  directory.deleteLog(log, startMs)
+  await directory.removeDue(startMs + 1000)
+  assert.equal(isRecent(), true)
+})
+
 test('a slice that was located is read even if retention has removed its segment, until the file is gone', async () => {
   const { directory, log } = rig({ segmentBytes: 100, retentionBytes: 0, fileDeleteDelayMs: 1000 })
   put(log, ['a'])
