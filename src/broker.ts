@@ -224,6 +224,7 @@ class Node {
   abandon(): void {
     this.#quorum.abandon()
     for (const channel of this.#channels) channel.close()
+    // As after a crash, nobody waits for it.
     void this.#server.close()
     this.#controller?.close()
     this.#publisher.close()
@@ -319,7 +320,7 @@ class Node {
     return new Forwarder({
       channel: this.#makeChannel('forwarding'),
       isLocal: () => this.#findController()?.kind === 'local',
-      waitFor: offset => this.#publisher.waitFor(offset),
+      waitFor: offset => this.#publisher.beginWait(offset),
       clock,
       logger,
       requestTimeoutMs: this.#config.get('request.timeout.ms'),

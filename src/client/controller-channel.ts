@@ -1,16 +1,24 @@
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { Api, Decoded, Encodable, Fields } from '#protocol/schema.js'
 import type { Clock, Logger, Millis, Network, Timer } from '../runtime/ports.js'
+import { PeerError } from './peer.js'
 import { UnsupportedVersionError, VersionedPeer } from './versioned-peer.js'
 
 /** The way of a broker or controller to the active controller, wherever that is. */
 export interface ControllerChannel {
   /**
    * Sends a request to the active controller and resolves with what it answers, errors of the request included. While
-   * no controller is known, when it cannot be reached, or says NOT_CONTROLLER, it is tried again, until `deadline`.
-   * Rejects with ApiError: REQUEST_TIMED_OUT when the deadline has come or too many calls wait, UNSUPPORTED_VERSION
-   * when the controller does not serve the API, BROKER_NOT_AVAILABLE when this node stops. `deadline`: a point of time
-   * of `Clock.now()`, ms.
+   * no controller is known, when it cannot be reached, or says NOT_CONTROLLER, it is tried again, until `deadline`;
+   * after that nothing is sent. Rejects with ApiError: REQUEST_TIMED_OUT when the deadline has come or too many calls
+   * wait, UNSUPPORTED_VERSION when the controller does not serve the API, BROKER_NOT_AVAILABLE when this node stops;
+   * and with whatever is wrong with the request itself. `deadline`: a point of time of `Clock.now()`, ms.
+   *
+   * So a request whose connection breaks before the answer is sent a second time, though the first may have been
+   * carried out: CreateTopics may then say TOPIC_ALREADY_EXISTS of a topic that it made. Kafka does the same for all
+   * that it sends to its controller (NodeToControllerRequestThread puts a request whose connection was cut in front of
+   * its queue again, until the retry timeout; ForwardingManager adds nothing to that). None of the requests has an
+   * effect the second time that anybody could take amiss: they name what is to be, as a number of partitions, add what
+   * is not there yet (APPEND of a value that is there does nothing), or leave a gap (a second block of producer ids).
    */
   call<Q extends Fields, R extends Fields>(api: Api<Q, R>, request: Encodable<Q>, deadline: Millis): Promise<Decoded<R>>
 }
@@ -64,6 +72,8 @@ export class QuorumControllerChannel implements ControllerChannel {
   readonly #pausing = new Set<() => void>()
   #calls = 0
   #closed = false
+  /** Since the last answer a request has failed for want of a connection, and that was said. */
+  #isCutOff = false
 
   constructor(parts: QuorumControllerChannelParts) {
     this.#parts = parts
@@ -122,7 +132,7 @@ export class QuorumControllerChannel implements ControllerChannel {
     request: Encodable<Q>,
     deadline: Millis,
   ): Promise<Decoded<R>> {
-    const { find, clock, logger } = this.#parts
+    const { find, clock } = this.#parts
     let retryMs = RETRY_MS_MIN
     for (;;) {
       if (this.#closed) throw new ApiError(ErrorCode.BROKER_NOT_AVAILABLE, 'the node is stopping')
@@ -130,14 +140,15 @@ export class QuorumControllerChannel implements ControllerChannel {
       const place = find()
       if (place !== null) {
         try {
-          const response = await this.#within(deadline, this.#send(place, api, request))
+          const response = await this.#within(deadline, this.#send(place, api, request, deadline))
+          this.#isCutOff = false
           if (!isNotController(response)) return response
         } catch (error) {
           if (error instanceof TimeIsUp) throw new ApiError(ErrorCode.REQUEST_TIMED_OUT)
-          // What this node itself refuses is no matter of the way.
-          if (error instanceof ApiError && error.code !== ErrorCode.NOT_CONTROLLER) throw error
           if (error instanceof UnsupportedVersionError) throw new ApiError(ErrorCode.UNSUPPORTED_VERSION, error.message)
-          logger.debug({ api: api.name, error: String(error) }, 'a request to the controller has no answer')
+          if (error instanceof PeerError) this.#report(place, api.name, error)
+          // What this node itself refuses is no matter of the way.
+          else if (!(error instanceof ApiError && error.code === ErrorCode.NOT_CONTROLLER)) throw error
         }
       }
       await this.#pause(Math.min(deadline, clock.now() + retryMs))
@@ -145,23 +156,36 @@ export class QuorumControllerChannel implements ControllerChannel {
     }
   }
 
+  /** The first failure after an answer is told to everyone, the tries after it to who looks closer. */
+  #report(place: ControllerPlace, api: string, error: PeerError): void {
+    const fields = { controllerId: place.kind === 'remote' ? place.nodeId : null, api, error: error.message }
+    const text = 'the controller gave no answer, for the connection failed: the request is sent again'
+    if (this.#isCutOff || this.#closed) this.#parts.logger.debug(fields, text)
+    else this.#parts.logger.warn(fields, text)
+    this.#isCutOff = true
+  }
+
   async #send<Q extends Fields, R extends Fields>(
     place: ControllerPlace,
     api: Api<Q, R>,
     request: Encodable<Q>,
+    deadline: Millis,
   ): Promise<Decoded<R>> {
     if (place.kind === 'local') return this.#parts.local.call(api, request)
-    const way = this.#wayTo(place)
+    let way = this.#wayTo(place)
     try {
-      const peer = await way.peer
+      let peer = await way.peer
       if (peer.isClosed && this.#way === way) {
         // It broke while nothing was asked.
         this.#drop(way)
-        return await (await this.#wayTo(place).peer).send(api, 0, request)
+        way = this.#wayTo(place)
+        peer = await way.peer
       }
+      // Whoever asked was told that time is up: what is sent now would be done behind their back.
+      if (this.#parts.clock.now() >= deadline) throw new TimeIsUp()
       return await peer.send(api, 0, request)
     } catch (error) {
-      if (!(error instanceof UnsupportedVersionError)) this.#drop(way)
+      if (error instanceof PeerError) this.#drop(way)
       throw error
     }
   }

@@ -7,8 +7,9 @@ import { Envelope } from '#protocol/messages/envelope.js'
 import { ListPartitionReassignments } from '#protocol/messages/list-partition-reassignments.js'
 import type { Api, Decoded, Encodable, Fields } from '#protocol/schema.js'
 import { Writer } from '#protocol/writer.js'
+import type { PublishedWait } from '../metadata/publisher.js'
 import { METADATA_TOPIC } from '../raft/metadata-log.js'
-import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import type { Clock, Logger, Millis, Timer } from '../runtime/ports.js'
 import { addressBytes } from './address-bytes.js'
 import type { ControllerChannel } from './controller-channel.js'
 
@@ -25,11 +26,11 @@ export interface ForwarderParts {
   readonly channel: ControllerChannel
   /** Whether the active controller is in this process, as far as is known. */
   readonly isLocal: () => boolean
-  /** Resolves when this node's own image has the record at an offset. */
-  readonly waitFor: (offset: number) => Promise<void>
+  /** Waits until this node's own image has the record at an offset. */
+  readonly waitFor: (offset: number) => PublishedWait
   readonly clock: Clock
   readonly logger: Logger
-  /** `request.timeout.ms` */
+  /** `request.timeout.ms`; Kafka has a minute, whatever its options. */
   readonly requestTimeoutMs: Millis
 }
 
@@ -53,19 +54,24 @@ export class Forwarder {
     return this.#parts.isLocal()
   }
 
+  /** When a client whose request has come now is told that there is no answer: a point of time of `Clock.now()`, ms. */
+  deadline(): Millis {
+    return this.#parts.clock.now() + this.#parts.requestTimeoutMs
+  }
+
   /**
    * Resolves with the controller's answer, in the version of the request, once this node's image has all that was
    * committed when the answer was given: who was told of a change sees it here with the next request. Rejects with
-   * ApiError: REQUEST_TIMED_OUT when there is no answer in time (it is open whether the change is made then).
+   * ApiError: REQUEST_TIMED_OUT when there is no answer by `deadline` (it is open whether the change is made then).
    */
   async forward<Q extends Fields, R extends Fields>(
     api: Api<Q, R>,
     header: ForwardedHeader,
     request: Encodable<Q>,
+    deadline: Millis = this.deadline(),
   ): Promise<Decoded<R>> {
-    const { channel, clock, requestTimeoutMs } = this.#parts
+    const { channel } = this.#parts
     const { apiVersion: version, correlationId, clientId, clientAddress } = header
-    const deadline = clock.now() + requestTimeoutMs
     const frame = Buffer.concat(encodeRequest(api, { version, correlationId, clientId }, request))
     const enveloped = {
       requestData: frame.subarray(FRAME_SIZE_BYTES),
@@ -82,16 +88,22 @@ export class Forwarder {
   /** Waits for what is committed now. An answer that was given is not taken back for want of that. */
   async #catchUp(deadline: Millis): Promise<void> {
     const { clock, logger, waitFor } = this.#parts
+    let timer: Timer | null = null
     try {
       const end = await this.#committedEnd(deadline)
-      let expire: () => void = () => {}
-      const expired = new Promise<void>(resolve => {
-        expire = resolve
+      const wait = waitFor(end - 1)
+      const expired = new Promise<never>((_, reject) => {
+        timer = clock.at(deadline, () => reject(new ApiError(ErrorCode.REQUEST_TIMED_OUT)))
       })
-      const timer = clock.at(deadline, expire)
-      await Promise.race([waitFor(end - 1), expired]).finally(() => timer.cancel())
+      try {
+        await Promise.race([wait.reached, expired])
+      } finally {
+        wait.cancel()
+      }
     } catch (error) {
       logger.debug({ error: String(error) }, 'a change was made, and this node could not wait to see it')
+    } finally {
+      ;(timer as Timer | null)?.cancel()
     }
   }
 

@@ -2,6 +2,7 @@ import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { activationRecords } from '../metadata/bootstrap.js'
 import type { MetadataState } from '../metadata/metadata-state.js'
 import { metadataAllows } from '../metadata/metadata-version.js'
+import type { PublishedWait } from '../metadata/publisher.js'
 import type { MetadataRecord } from '../metadata/record.js'
 import {
   type CommittedBatch,
@@ -20,8 +21,8 @@ import { notableIn } from './notable-records.js'
 
 /** What the driver uses of the publisher of this node. */
 export interface PublishedState {
-  /** Resolves when the node serves an image that holds the record at `offset`. */
-  waitFor(offset: number): Promise<void>
+  /** Waits until the node serves an image that holds the record at `offset`. */
+  beginWait(offset: number): PublishedWait
   /** An own copy of that image. */
   copyAt(offset: number): Promise<MetadataState>
 }
@@ -59,6 +60,8 @@ interface Request extends Parkable {
   readonly reject: (error: Error) => void
   /** Answered, or given up. */
   done: boolean
+  /** It waits for the image to show what is committed. */
+  publishing: PublishedWait | null
 }
 
 /** Records that a log takes in one append. */
@@ -130,6 +133,7 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
         resolve: resolve as (response: unknown) => void,
         reject,
         done: false,
+        publishing: null,
         deadline: now + timeoutMs,
         parkedAt: -1,
         onDeadline: () => this.#settle(request, () => reject(new ApiError(ErrorCode.REQUEST_TIMED_OUT))),
@@ -206,16 +210,18 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
       return
     }
     this.#held.add(request)
-    this.#whenDone(this.#appendedOffset, request.untilPublished).then(
+    this.#whenDone(request, this.#appendedOffset).then(
       () => this.#settle(request, () => request.resolve(response)),
       () => this.#settle(request, () => request.reject(new ApiError(ErrorCode.NOT_CONTROLLER))),
     )
   }
 
-  async #whenDone(offset: number, untilPublished: boolean): Promise<void> {
+  async #whenDone(request: Request, offset: number): Promise<void> {
     const { log, published } = this.#parts
     if (offset > this.#committedOffset) await log.whenCommitted(this.#epoch, offset + 1)
-    if (untilPublished) await published.waitFor(offset)
+    if (!request.untilPublished || request.done) return
+    request.publishing = published.beginWait(offset)
+    await request.publishing.reached
   }
 
   /** Appends, then replays. Everything up to the records that an append takes lands in one batch. */
@@ -269,6 +275,7 @@ export class ControllerDriver implements MetadataLogListener, ControllerRequests
     request.done = true
     this.#parking.leave(request)
     this.#held.delete(request)
+    request.publishing?.cancel()
     answer()
   }
 

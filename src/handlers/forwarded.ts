@@ -6,7 +6,7 @@ import { WatchedController } from './watched-controller.js'
 
 /** What it takes to send requests on to the active controller. */
 export interface ForwardingServices {
-  readonly forwarder: Pick<Forwarder, 'isLocal' | 'forward'>
+  readonly forwarder: Pick<Forwarder, 'isLocal' | 'forward' | 'deadline'>
   /** The controller in this process; one that is never active where there is none. */
   readonly controller: ControllerRequests
 }
@@ -36,6 +36,8 @@ export function forwarded<Services, SplitServices = unknown>(
     api: inner.api,
     handle: async (services, request, context) => {
       const { forwarder, controller } = services
+      // One for both tries: that of this process may have taken a while before it was found not to be in charge.
+      const deadline = forwarder.deadline()
       if (forwarder.isLocal) {
         const watched = new WatchedController(controller)
         let outcome: { readonly response: unknown } | { readonly error: unknown }
@@ -49,9 +51,9 @@ export function forwarded<Services, SplitServices = unknown>(
           return outcome.response
         }
       }
-      if (split === undefined) return forwarder.forward(api, context, request)
+      if (split === undefined) return forwarder.forward(api, context, request, deadline)
       const { forController, forThisNode, merge } = split(request, services)
-      const remote = forController === null ? null : await forwarder.forward(api, context, forController)
+      const remote = forController === null ? null : await forwarder.forward(api, context, forController, deadline)
       const local = forThisNode === null ? null : await inner.handle(services, forThisNode, context)
       return merge(remote, local)
     },

@@ -16,6 +16,14 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+/** Somebody waits for an offset to be published. */
+export interface PublishedWait {
+  /** Resolves when it is; rejects when the publisher ends before. */
+  readonly reached: Promise<void>
+  /** Nobody waits any more: `reached` stays open for ever if it is, and nothing is left of it here. */
+  cancel(): void
+}
+
 /**
  * Turns the committed metadata log into the image that this node serves, and tells those who act on it:
  *
@@ -29,7 +37,8 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
   readonly #subscribers: MetadataSubscriber[] = []
   readonly #onFault: (error: Error) => void
   #waiting: (CommittedBatch | Loaded)[] = []
-  #waiters: Waiter[] = []
+  /** As many as the requests that wait: who gives up before their offset is published says so. */
+  readonly #waiters = new Set<Waiter>()
   #publishedOffset = -1
   /** The last control batch that came. */
   #controlOffset = -1
@@ -123,11 +132,25 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
   }
 
   waitFor(offset: number): Promise<void> {
-    if (offset <= this.#publishedOffset) return Promise.resolve()
-    if (this.#closed !== null) return Promise.reject(this.#closed)
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ offset, resolve, reject })
+    return this.beginWait(offset).reached
+  }
+
+  /** As `waitFor`, for those who may give up before. */
+  beginWait(offset: number): PublishedWait {
+    if (offset <= this.#publishedOffset) return { reached: Promise.resolve(), cancel: () => {} }
+    if (this.#closed !== null) return { reached: Promise.reject(this.#closed), cancel: () => {} }
+    let cancel = (): void => {}
+    const reached = new Promise<void>((resolve, reject) => {
+      const waiter = { offset, resolve, reject }
+      this.#waiters.add(waiter)
+      cancel = () => this.#waiters.delete(waiter)
     })
+    return { reached, cancel }
+  }
+
+  /** How many wait for an offset. */
+  get waiterCount(): number {
+    return this.#waiters.size
   }
 
   /** An own instance of the image for the controller, once it holds the record at `offset`. */
@@ -141,9 +164,8 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
     if (this.#closed !== null) return
     this.#closed = reason
     this.#waiting = []
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const { reject } of waiters) reject(reason)
+    for (const { reject } of this.#waiters) reject(reason)
+    this.#waiters.clear()
   }
 
   #add(step: CommittedBatch | Loaded): void {
@@ -202,13 +224,11 @@ export class MetadataPublisher implements MetadataLogListener, PublishedMetadata
   }
 
   #wake(): void {
-    if (this.#waiters.length === 0) return
-    const left: Waiter[] = []
     for (const waiter of this.#waiters) {
-      if (waiter.offset <= this.#publishedOffset) waiter.resolve()
-      else left.push(waiter)
+      if (waiter.offset > this.#publishedOffset) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
     }
-    this.#waiters = left
   }
 
   #fail(error: unknown): void {

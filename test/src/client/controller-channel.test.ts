@@ -5,6 +5,8 @@ import { AllocateProducerIds } from '#protocol/messages/allocate-producer-ids.js
 import { BrokerHeartbeat } from '#protocol/messages/broker-heartbeat.js'
 import type { Decoded, Fields } from '#protocol/schema.js'
 import { type ControllerPlace, QuorumControllerChannel } from '#src/client/controller-channel.js'
+import { pauseUntil } from '#src/runtime/pause.js'
+import type { ConnectOptions } from '#src/runtime/ports.js'
 import { AnsweringNetwork, answerer } from '../../support/answering-network.js'
 import { keepingLogger } from '../../support/quiet-logger.js'
 import { VirtualClock } from '../../support/virtual-clock.js'
@@ -20,7 +22,17 @@ const silent = answerer(AllocateProducerIds, () => null)
 function begin(callsMax = 10) {
   const clock = new VirtualClock()
   const network = new AnsweringNetwork()
-  const world = { place: null as ControllerPlace | null, localCalls: 0, localError: null as ApiError | null }
+  const world = {
+    place: null as ControllerPlace | null,
+    localCalls: 0,
+    localError: null as ApiError | null,
+    connectMs: 0,
+  }
+  const logger = keepingLogger()
+  const connect = async (options: ConnectOptions) => {
+    if (world.connectMs > 0) await pauseUntil(clock, clock.now() + world.connectMs)
+    return network.connect(options)
+  }
   const channel = new QuorumControllerChannel({
     find: () => world.place,
     local: {
@@ -30,9 +42,9 @@ function begin(callsMax = 10) {
         return { throttleTimeMs: 0, errorCode: 0, producerIdStart: 5, producerIdLen: 1 } as unknown as Decoded<R>
       },
     },
-    network,
+    network: { listen: network.listen, connect },
     clock,
-    logger: keepingLogger(),
+    logger,
     clientId: 'test',
     connectTimeoutMs: 1000,
     requestTimeoutMs: 1000,
@@ -47,7 +59,7 @@ function begin(callsMax = 10) {
     )
     return outcome
   }
-  return { clock, network, world, channel, ask }
+  return { clock, network, world, channel, logger, ask }
 }
 
 test('a call waits until a controller is known, and goes to it', async () => {
@@ -138,6 +150,64 @@ test('when time is up the call ends, and its connection goes on', async () => {
   await clock.advance(100)
   assert.equal((outcome.error as ApiError).code, ErrorCode.REQUEST_TIMED_OUT)
   assert.equal(network.openConnections(9001), 1)
+})
+
+test('a request whose connection breaks is sent again and again, until its time is up, and never after it', async () => {
+  const { clock, network, world, ask } = begin()
+  network.serve(9001, silent)
+  world.place = at(1)
+  const outcome = ask(45)
+  await clock.settle()
+  network.stop(9001)
+  network.serve(9001, silent)
+  await clock.advance(10)
+  assert.deepEqual([outcome, network.requests.length], [{}, 2])
+  network.stop(9001)
+  world.connectMs = 20
+  network.serve(9001, silent)
+  await clock.advance(35)
+  assert.equal((outcome.error as ApiError).code, ErrorCode.REQUEST_TIMED_OUT)
+  await clock.advance(1000)
+  assert.deepEqual([network.openConnections(9001), network.requests.length], [1, 2], 'connected, and nothing sent')
+})
+
+test('what is wrong with a request itself is told to who asked, and the connection goes on', async () => {
+  const { clock, network, world, channel, ask } = begin()
+  network.serve(9001, block(1))
+  world.place = at(1)
+  const broken = {
+    brokerId: 1,
+    get brokerEpoch(): number {
+      throw new RangeError('no such epoch')
+    },
+  }
+  await assert.rejects(channel.call(AllocateProducerIds, broken, Infinity), new RangeError('no such epoch'))
+  const outcome = ask()
+  await clock.settle()
+  assert.deepEqual([outcome, network.connects], [{ answer: 1 }, [9001]])
+})
+
+test('the first failure of a connection is a warning, those that follow are details until an answer comes', async () => {
+  const { clock, network, world, logger, ask } = begin()
+  world.place = at(1)
+  const outcome = ask()
+  await clock.advance(100)
+  assert.deepEqual(
+    logger.lines.slice(0, 3).map(({ level }) => level),
+    ['warn', 'debug', 'debug'],
+  )
+  assert.deepEqual(logger.lines[0]!.fields, {
+    controllerId: 1,
+    api: 'AllocateProducerIds',
+    error: 'cannot connect to node:9001: nothing listens on 9001',
+  })
+  network.serve(9001, block(1))
+  await clock.advance(300)
+  assert.deepEqual(outcome, { answer: 1 })
+  network.stop(9001)
+  ask()
+  await clock.advance(100)
+  assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 2)
 })
 
 test('an API that the controller does not have is not asked for again', async () => {

@@ -19,7 +19,14 @@ const header = { apiVersion: 6, correlationId: 42, clientId: 'admin', clientAddr
 
 function begin(errorCode = 0) {
   const clock = new VirtualClock()
-  const world = { highWatermark: 50, waitsFor: [] as number[], seen: [] as EnvelopeRequest[], reach: () => {} }
+  const world = {
+    highWatermark: 50,
+    waitsFor: [] as number[],
+    waiting: 0,
+    seen: [] as EnvelopeRequest[],
+    reach: () => {},
+    end: (_: Error) => {},
+  }
   const created = { topics: [{ name: 't', errorCode: 0, errorMessage: null }] }
   const responseData = errorCode === 0 ? Buffer.concat(encodeResponse(CreateTopics, 6, 42, created)).subarray(4) : null
   const forwarder = new Forwarder({
@@ -37,7 +44,12 @@ function begin(errorCode = 0) {
     isLocal: () => false,
     waitFor: offset => {
       world.waitsFor.push(offset)
-      return new Promise(resolve => (world.reach = resolve))
+      world.waiting++
+      const reached = new Promise<void>((resolve, reject) => {
+        world.reach = resolve
+        world.end = reject
+      })
+      return { reached, cancel: () => world.waiting-- }
     },
     clock,
     logger: keepingLogger(),
@@ -80,6 +92,18 @@ test('an answer is given late rather than never: a node that cannot catch up doe
   assert.deepEqual([answer, world.waitsFor], [null, []])
   await clock.advance(30)
   assert.equal(answer, 't')
+})
+
+test('who waits in vain to see the change gives up when time is up, and leaves nothing behind', async () => {
+  const { clock, world, forwarder } = begin()
+  let answer: unknown = null
+  forwarder.forward(CreateTopics, header, request).then(({ topics }) => (answer = topics[0]!.name))
+  await clock.advance(999)
+  assert.deepEqual([answer, world.waiting], [null, 1])
+  await clock.advance(1)
+  assert.deepEqual([answer, world.waiting, clock.timerCount], ['t', 0, 0])
+  world.end(new Error('the node is stopping'))
+  await clock.settle()
 })
 
 test('an envelope that fails is a failure that says nothing of the way', async () => {

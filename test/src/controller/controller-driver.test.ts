@@ -220,6 +220,20 @@ test('time that is up is told, whether the request waits for the image or for th
   assert.equal(late.answer, undefined)
 })
 
+test('who was told that time is up waits for no image any more, however long that takes', async () => {
+  const { log, publisher, ask, clock } = begin()
+  let isStuck = false
+  publisher.subscribe({ name: 's', onMetadata: () => (isStuck ? new Promise<void>(() => {}) : undefined) })
+  log.lead(1)
+  await settled()
+  isStuck = true
+  const late = ask(registerBroker(registration(1), true), { untilPublished: true, timeoutMs: 500 })
+  await settled()
+  assert.deepEqual([late.error, publisher.waiterCount], [undefined, 1])
+  await clock.advance(500)
+  assert.deepEqual([late.error, publisher.waiterCount], [ErrorCode.REQUEST_TIMED_OUT, 0])
+})
+
 async function driverError(result: { error: unknown }): Promise<unknown> {
   await settled()
   return result.error

@@ -16,16 +16,19 @@ const handler = forwarded(createTopics)
 function begin(isLocal: boolean, controller?: ControllerRequests) {
   const cluster = new TestCluster()
   const sent: { apiVersion: number; name: string }[] = []
+  const time = { now: 0, givenUntil: -1 }
   const forwarder = {
     isLocal,
-    forward: async (_: unknown, { apiVersion }: { apiVersion: number }, asked: unknown) => {
+    deadline: () => time.now + 1000,
+    forward: async (_: unknown, { apiVersion }: { apiVersion: number }, asked: unknown, deadline: number) => {
+      time.givenUntil = deadline
       sent.push({ apiVersion, name: (asked as typeof request).topics[0]!.name })
       return { throttleTimeMs: 0, topics: [{ name: 'from afar', errorCode: 0, errorMessage: null }] }
     },
   } as unknown as Parameters<typeof handler.handle>[0]['forwarder']
   const services = { controller: controller ?? cluster, config: cluster.config, forwarder }
   const ask = async () => (await call(CreateTopics, handler, services, request, { apiVersion: 5 })).topics[0]!.name
-  return { sent, ask }
+  return { sent, time, ask }
 }
 
 test('where the active controller is in this process, it is asked directly', async () => {
@@ -41,6 +44,16 @@ test('where it is elsewhere, the request goes there in the version in which it c
 test('when it was here and is not any more, the client does not notice', async () => {
   const { sent, ask } = begin(true, { run: () => Promise.reject(new ApiError(ErrorCode.NOT_CONTROLLER)) })
   assert.deepEqual([await ask(), sent.length], ['from afar', 1])
+})
+
+test('the time that the controller here took is not given a second time', async () => {
+  const { time, ask } = begin(true, {
+    run: () => {
+      time.now = 400
+      return Promise.reject(new ApiError(ErrorCode.NOT_CONTROLLER))
+    },
+  })
+  assert.deepEqual([await ask(), time.givenUntil], ['from afar', 1000])
 })
 
 test('what the controller here refuses is refused', async () => {

@@ -81,6 +81,27 @@ test('who waits for an offset goes on when everyone has acted on it', async () =
   await publisher.waitFor(1)
 })
 
+test('who gives up waiting is forgotten, and the others are not', async () => {
+  const publisher = new MetadataPublisher(fail)
+  const reached: string[] = []
+  const gone = publisher.beginWait(0)
+  const patient = publisher.beginWait(0)
+  gone.reached.then(() => reached.push('gone'))
+  patient.reached.then(() => reached.push('patient'))
+  assert.equal(publisher.waiterCount, 2)
+  gone.cancel()
+  gone.cancel()
+  assert.equal(publisher.waiterCount, 1)
+  publisher.onCommitted(batch(0, topic('a')))
+  await settled()
+  assert.deepEqual([reached, publisher.waiterCount], [['patient'], 0])
+  patient.cancel()
+  const last = publisher.beginWait(5)
+  publisher.close()
+  await assert.rejects(last.reached, /stopping/)
+  assert.equal(publisher.waiterCount, 0)
+})
+
 test("a step that changes nothing is nobody's business but moves the offset", async () => {
   const publisher = new MetadataPublisher(fail)
   let calls = 0
