@@ -29,9 +29,12 @@ export type AlterPartitionEffect =
   | { readonly type: 'settle'; readonly change: IsrChange; readonly answer: IsrAnswer }
   /** The whole request was refused. */
   | { readonly type: 'report'; readonly errorCode: number }
+  /** The answer says nothing of a change that was sent. */
+  | { readonly type: 'missing'; readonly change: IsrChange }
 
-/** How long after a failure the same is sent again, ms. */
-const RETRY_MS: Millis = 50
+/** How long after a failure the same is sent again, as in Kafka; twice as long after each further one, up to …, ms. */
+export const RETRY_MS_MIN: Millis = 50
+export const RETRY_MS_MAX: Millis = 1000
 
 /** Changes in one request. */
 const BATCH_MAX = 10_000
@@ -43,6 +46,7 @@ const BATCH_MAX = 10_000
  */
 export class AlterPartitionQueue implements Machine<AlterPartitionEvent, AlterPartitionEffect> {
   readonly #outbox = new ControllerOutbox<IsrChange>(BATCH_MAX)
+  #retryMs = RETRY_MS_MIN
 
   get deadline(): Millis {
     return this.#outbox.deadline
@@ -63,7 +67,7 @@ export class AlterPartitionQueue implements Machine<AlterPartitionEvent, AlterPa
         break
       case 'failure':
         this.#outbox.over()
-        this.#outbox.retryAt(now + RETRY_MS)
+        this.#later(now)
         break
       case 'tick':
         this.#outbox.tick(now)
@@ -80,27 +84,36 @@ export class AlterPartitionQueue implements Machine<AlterPartitionEvent, AlterPa
     } else this.#outbox.add(change)
   }
 
+  #later(now: Millis): void {
+    this.#outbox.retryAt(now + this.#retryMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX)
+  }
+
   #answer(response: AlterPartitionResponse, effects: AlterPartitionEffect[], now: Millis): void {
     const sent = this.#outbox.over()
     if (response.errorCode !== ErrorCode.NONE) {
       effects.push({ type: 'report', errorCode: response.errorCode })
-      this.#outbox.retryAt(now + RETRY_MS)
+      this.#later(now)
       return
     }
     const answers = new Map<string, IsrAnswer>()
     for (const { topicId, partitions } of response.topics) {
       for (const partition of partitions) answers.set(partitionKey(topicId, partition.partitionIndex), partition)
     }
+    let isComplete = true
     for (const change of sent) {
       const answer = answers.get(partitionKey(change.topicId, change.partition))
       // What the answer does not name is sent again.
       if (answer === undefined) {
-        this.#outbox.retryAt(now + RETRY_MS)
+        effects.push({ type: 'missing', change })
+        isComplete = false
         continue
       }
       this.#outbox.remove(change)
       effects.push({ type: 'settle', change, answer })
     }
+    if (isComplete) this.#retryMs = RETRY_MS_MIN
+    else this.#later(now)
   }
 }
 

@@ -26,7 +26,10 @@ export type AssignmentEffect =
   | { readonly type: 'settled'; readonly assignment: DirectoryAssignment }
   /** It is of no interest any more: the replica is elsewhere, or gone. */
   | { readonly type: 'dropped'; readonly assignment: DirectoryAssignment }
+  /** The whole request was refused. */
   | { readonly type: 'report'; readonly errorCode: number }
+  /** The controller has not taken this one, or (null) said nothing of it: it is told again. */
+  | { readonly type: 'failed'; readonly assignment: DirectoryAssignment; readonly errorCode: number | null }
 
 /** Assignments in one request. */
 const BATCH_MAX = 2250
@@ -101,8 +104,10 @@ export class DirectoryAssignments implements Machine<AssignmentEvent, Assignment
     for (const assignment of sent) {
       const { topicId, partition, directoryId } = assignment
       const code = codes.get(`${partitionKey(topicId, partition)}:${directoryId}`)
-      if (code === undefined || !SETTLED.has(code)) isComplete = false
-      else {
+      if (code === undefined || !SETTLED.has(code)) {
+        isComplete = false
+        effects.push({ type: 'failed', assignment, errorCode: code ?? null })
+      } else {
         // Meanwhile the replica may have gone elsewhere.
         if (this.#outbox.waitingOf(assignment) !== assignment) continue
         this.#outbox.remove(assignment)

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorName } from '#protocol/errors.js'
+import { ApiError, ErrorCode, errorName } from '#protocol/errors.js'
 import { AssignReplicasToDirs } from '#protocol/messages/assign-replicas-to-dirs.js'
 import type { ControllerChannel } from '../client/controller-channel.js'
 import type { Clock, Logger, Timer } from '../runtime/ports.js'
@@ -53,7 +53,9 @@ export class DirectoryReporter {
           controller.call(AssignReplicasToDirs, request, Infinity).then(
             response => this.#run({ type: 'answer', response }),
             error => {
-              logger.debug({ err: error }, 'AssignReplicasToDirs was not answered')
+              if (!(error instanceof ApiError) || error.code !== ErrorCode.BROKER_NOT_AVAILABLE) {
+                logger.error({ err: error }, 'AssignReplicasToDirs could not be sent: it is tried again')
+              }
               this.#run({ type: 'failure' })
             },
           )
@@ -68,8 +70,16 @@ export class DirectoryReporter {
         case 'dropped':
           this.#callbacks.delete(effect.assignment)
           break
-        case 'report':
-          logger.warn({ code: errorName(effect.errorCode as ErrorCode) }, 'the controller refuses AssignReplicasToDirs')
+        case 'failed': {
+          const { assignment, errorCode } = effect
+          const code = errorCode === null ? null : errorName(errorCode as ErrorCode)
+          logger.error({ ...assignment, code }, 'the controller does not take where a replica is: it is told again')
+          break
+        }
+        case 'report': {
+          const code = errorName(effect.errorCode as ErrorCode)
+          logger.error({ code }, 'the controller refuses AssignReplicasToDirs')
+        }
       }
     }
     this.#watch()

@@ -1,8 +1,14 @@
 import { ApiError, ErrorCode, errorName } from '#protocol/errors.js'
 import { AlterPartition, type AlterPartitionRequest } from '#protocol/messages/alter-partition.js'
 import type { ControllerChannel } from '../client/controller-channel.js'
-import type { Clock, Logger, Millis, Timer } from '../runtime/ports.js'
-import { type AlterPartitionEvent, AlterPartitionQueue, type IsrChange } from './alter-partition-queue.js'
+import type { Clock, Logger, Timer } from '../runtime/ports.js'
+import {
+  type AlterPartitionEvent,
+  AlterPartitionQueue,
+  type IsrChange,
+  RETRY_MS_MAX,
+  RETRY_MS_MIN,
+} from './alter-partition-queue.js'
 import type { IsrAnswer, IsrProposal } from './isr.js'
 import type { Partition } from './partition.js'
 
@@ -19,16 +25,17 @@ export interface IsrManagerParts {
 interface Proposed {
   readonly partition: Partition
   readonly proposal: IsrProposal
+  /** How often it was made before. */
+  readonly attempts: number
 }
-
-/** Pause before a proposal is made again that the controller could not judge, ms. */
-const RETRY_MS: Millis = 50
 
 /** Looks after the in-sync replicas of partitions that are led here: proposes, and takes what the controller says. */
 export class IsrManager {
   readonly #parts: IsrManagerParts
   readonly #queue = new AlterPartitionQueue()
   readonly #proposed = new Map<IsrChange, Proposed>()
+  /** Of proposals that are about to be made again. */
+  readonly #retries = new Set<Timer>()
   #timer: Timer | null = null
   #isClosed = false
   /** For metrics. */
@@ -64,6 +71,8 @@ export class IsrManager {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#timer = null
+    for (const timer of this.#retries) timer.cancel()
+    this.#retries.clear()
     this.#proposed.clear()
   }
 
@@ -72,7 +81,7 @@ export class IsrManager {
     this.#parts.logger.info(fields, message)
   }
 
-  #submit(partition: Partition, proposal: IsrProposal): void {
+  #submit(partition: Partition, proposal: IsrProposal, attempts = 0): void {
     const { nodeId, brokerEpoch } = this.#parts
     const change: IsrChange = {
       topicId: partition.topic.id,
@@ -84,14 +93,13 @@ export class IsrManager {
         brokerEpoch: id === nodeId ? brokerEpoch() : (partition.leader?.follower(id)?.brokerEpoch ?? -1),
       })),
     }
-    this.#proposed.set(change, { partition, proposal })
+    this.#proposed.set(change, { partition, proposal, attempts })
     this.#run({ type: 'submit', change })
   }
 
   #run(event: AlterPartitionEvent): void {
     if (this.#isClosed) return
-    const { clock, logger } = this.#parts
-    for (const effect of this.#queue.step(event, clock.now())) {
+    for (const effect of this.#queue.step(event, this.#parts.clock.now())) {
       switch (effect.type) {
         case 'send':
           this.#send(effect.request)
@@ -100,10 +108,27 @@ export class IsrManager {
           this.#settle(effect.change, effect.answer)
           break
         case 'report':
-          logger.warn({ code: errorName(effect.errorCode as ErrorCode) }, 'the controller refuses AlterPartition')
+          this.#reportRefusal(effect.errorCode as ErrorCode)
+          break
+        case 'missing':
+          this.#reportMissing(effect.change)
       }
     }
     this.#watch()
+  }
+
+  /** What is tried again heals with the next registration; what has no right to ask needs an administrator. */
+  #reportRefusal(code: ErrorCode): void {
+    const { logger } = this.#parts
+    const fields = { code: errorName(code) }
+    const text = 'the controller refuses AlterPartition: it is sent again'
+    if (code === ErrorCode.CLUSTER_AUTHORIZATION_FAILED) logger.error(fields, text)
+    else logger.warn(fields, text)
+  }
+
+  #reportMissing(change: IsrChange): void {
+    const fields = { partition: this.#proposed.get(change)?.partition.name }
+    this.#parts.logger.warn(fields, 'the controller did not answer a part of AlterPartition: it is sent again')
   }
 
   #send(request: Omit<AlterPartitionRequest, 'brokerId' | 'brokerEpoch'>): void {
@@ -113,7 +138,7 @@ export class IsrManager {
       response => this.#run({ type: 'answer', response }),
       error => {
         if (!(error instanceof ApiError) || error.code !== ErrorCode.BROKER_NOT_AVAILABLE) {
-          logger.warn({ err: error }, 'AlterPartition was not answered')
+          logger.error({ err: error }, 'AlterPartition could not be sent: it is tried again')
         }
         this.#run({ type: 'failure' })
       },
@@ -125,7 +150,7 @@ export class IsrManager {
     this.#proposed.delete(change)
     if (proposed === undefined) return
     const { partition, proposal } = proposed
-    const { logger, clock, onSettled } = this.#parts
+    const { logger, onSettled } = this.#parts
     const before = partition.isr.length
     const outcome = partition.settleIsr(proposal, answer)
     const fields = { partition: partition.name, isr: partition.isr, code: errorName(answer.errorCode as ErrorCode) }
@@ -133,22 +158,36 @@ export class IsrManager {
       case 'committed':
         if (partition.isr.length > before) this.expands++
         else this.shrinks++
-        logger.debug(fields, 'the in-sync replicas have changed')
+        logger.info(fields, 'the in-sync replicas have changed')
         onSettled(partition)
         break
       case 'rolled back':
-      case 'waiting':
         this.failedUpdates++
         logger.info(fields, 'the controller did not change the in-sync replicas')
         onSettled(partition)
         break
+      case 'waiting':
+        this.failedUpdates++
+        // A usual race, as with an election: the metadata that is on its way says what holds.
+        logger.debug(fields, 'the controller did not change the in-sync replicas: waiting for the metadata')
+        onSettled(partition)
+        break
       case 'retry':
         this.failedUpdates++
-        clock.at(clock.now() + RETRY_MS, () => {
-          const { leader } = partition
-          if (!this.#isClosed && leader?.isr.pending === proposal) this.#submit(partition, proposal)
-        })
+        logger.warn(fields, 'the controller could not change the in-sync replicas: it is asked again')
+        this.#retry(proposed)
     }
+  }
+
+  /** Kafka asks again at once. The pause keeps a controller that fails at this from doing nothing else. */
+  #retry({ partition, proposal, attempts }: Proposed): void {
+    const { clock } = this.#parts
+    const pauseMs = Math.min(RETRY_MS_MIN * 2 ** attempts, RETRY_MS_MAX)
+    const timer = clock.at(clock.now() + pauseMs, () => {
+      this.#retries.delete(timer)
+      if (partition.leader?.isr.pending === proposal) this.#submit(partition, proposal, attempts + 1)
+    })
+    this.#retries.add(timer)
   }
 
   #watch(): void {

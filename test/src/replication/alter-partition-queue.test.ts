@@ -24,6 +24,8 @@ function shortOf(effect: AlterPartitionEffect): unknown {
       return ['settle', effect.change.partition, effect.answer.errorCode]
     case 'report':
       return ['report', effect.errorCode]
+    case 'missing':
+      return ['missing', effect.change.partition]
   }
 }
 
@@ -72,7 +74,7 @@ test('a second change of a partition whose first is not answered is not attempte
   assert.deepEqual(second.map(shortOf), [['settle', 0, ErrorCode.OPERATION_NOT_ATTEMPTED]])
 })
 
-test('what was refused as a whole, failed or left out of the answer is sent again after 50 ms', () => {
+test('what was refused as a whole, failed or left out of the answer is sent again, after 50 ms and then more', () => {
   const queue = new AlterPartitionQueue()
   queue.step({ type: 'submit', change: change(0) }, 0)
   const refused = { type: 'answer', response: answer({}, ErrorCode.STALE_BROKER_EPOCH) } as const
@@ -81,9 +83,24 @@ test('what was refused as a whole, failed or left out of the answer is sent agai
   assert.deepEqual(queue.step({ type: 'submit', change: change(1) }, 20), [], 'it waits with the first')
   assert.deepEqual(queue.step({ type: 'tick' }, 50).map(shortOf), [['send', [0, 1]]])
   assert.deepEqual(queue.step({ type: 'failure' }, 60), [])
-  assert.deepEqual(queue.step({ type: 'tick' }, 110).map(shortOf), [['send', [0, 1]]])
-  assert.deepEqual(queue.step({ type: 'answer', response: answer({ 1: 0 }) }, 120).map(shortOf), [['settle', 1, 0]])
-  assert.deepEqual(queue.step({ type: 'tick' }, 170).map(shortOf), [['send', [0]]])
+  assert.equal(queue.deadline, 160, 'after 100 ms')
+  assert.deepEqual(queue.step({ type: 'tick' }, 160).map(shortOf), [['send', [0, 1]]])
+  const partial = queue.step({ type: 'answer', response: answer({ 1: 0 }) }, 170).map(shortOf)
+  assert.deepEqual(partial, [
+    ['missing', 0],
+    ['settle', 1, 0],
+  ])
+  assert.equal(queue.deadline, 370, 'after 200 ms')
+  assert.deepEqual(queue.step({ type: 'tick' }, 370).map(shortOf), [['send', [0]]])
+  for (let failures = 0, now = 400; failures < 10; failures++, now = queue.deadline) {
+    queue.step({ type: 'failure' }, now)
+    assert.ok(queue.deadline <= now + 1000)
+    queue.step({ type: 'tick' }, queue.deadline)
+  }
+  queue.step({ type: 'answer', response: answer({ 0: 0 }) }, 20_000)
+  queue.step({ type: 'submit', change: change(2) }, 20_000)
+  queue.step({ type: 'failure' }, 20_000)
+  assert.equal(queue.deadline, 20_050, 'an answer makes the pause short again')
 })
 
 test('members go with their epochs, the leader as recovered', () => {

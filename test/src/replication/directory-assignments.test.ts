@@ -24,6 +24,8 @@ function shortOf(effect: AssignmentEffect): string {
     }
     case 'report':
       return `report ${effect.errorCode}`
+    case 'failed':
+      return `failed ${effect.assignment.partition}@${effect.assignment.directoryId} ${effect.errorCode}`
     default:
       return `${effect.type} ${effect.assignment.partition}@${effect.assignment.directoryId}`
   }
@@ -59,6 +61,7 @@ test('assignments are told by directory, one request at a time, until the contro
   const code = ErrorCode.NOT_LEADER_OR_FOLLOWER
   assert.deepEqual(machine.step({ type: 'answer', response: answer('a', { 1: code }) }, 0).map(shortOf), [
     'dropped 1@a',
+    'failed 2@b null',
   ])
   assert.equal(machine.deadline, 100, 'what the answer does not name is told again')
   assert.deepEqual(machine.step({ type: 'tick' }, 100).map(shortOf), ['send b:2'])
@@ -81,4 +84,8 @@ test('failures are tried again with growing pauses', () => {
   const refused = { throttleTimeMs: 0, errorCode: ErrorCode.STALE_BROKER_EPOCH, directories: [] }
   assert.deepEqual(machine.step({ type: 'answer', response: refused }, 100).map(shortOf), ['report 77'])
   assert.equal(machine.deadline, 300)
+  machine.step({ type: 'tick' }, 300)
+  const failed = { type: 'answer', response: answer('a', { 0: ErrorCode.UNKNOWN_SERVER_ERROR }) } as const
+  assert.deepEqual(machine.step(failed, 300).map(shortOf), ['failed 0@a -1'])
+  assert.equal(machine.deadline, 700)
 })
