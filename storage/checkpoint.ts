@@ -91,11 +91,11 @@ export function readPartitionMetadata(disk: Disk, path: string): string | null {
 
 /**
  * The content of a `partition.metadata`, which says whose a folder is. The first append to the log begins to bring it
- * to the device, off the event loop, and no record counts as flushed before it is there. Kafka syncs it before the
- * first append, and takes a folder without it for a stray, as we do: whose the records in it are nobody can tell, for
- * the name may have been that of a topic of before. So a machine that fails within these milliseconds may cost all
- * records of the log instead of the last ones; but all of them are as young, and none was flushed. The replica begins
- * anew, and takes from its leader what it had.
+ * to the device, off the event loop, and no record counts as flushed before it is there. Kafka waits for it before the
+ * first append, which would hold up everyone else here, and takes a folder without it for a stray. So a machine that
+ * fails within these milliseconds may leave a log that has records, none of them flushed, and does not say whose it is:
+ * one with no file, an empty one or a part of one. Its records are kept all the same where the cluster relies on them
+ * (`setStraysAside`); elsewhere it is set aside, and the replica takes from its leader what it had.
  */
 export function formatPartitionMetadata(topicId: string): Buffer {
   return Buffer.from(`version: 0\ntopic_id: ${topicId}`)

@@ -3,10 +3,14 @@ import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
 import type { Partition } from './partition.js'
+import { guard } from './replica-placement.js'
 
 /** How much is copied at a time, and how long others wait at most while a copy goes on. */
 const CHUNK_BYTES = 1048576
 const SECOND_MS = 1000
+/** A copy that fails while both directories work is tried again after this, and twice that after each further time. */
+const RETRY_MS_MIN: Millis = 1000
+const RETRY_MS_MAX: Millis = 60_000
 
 export interface FutureReplicasOptions {
   readonly clock: Clock
@@ -34,6 +38,8 @@ export class FutureReplicas {
   readonly #queue: Partition[] = []
   /** Moves that the controller is asked about, and those that it knows of. */
   readonly #announced = new WeakMap<Future, 'asked' | 'known'>()
+  /** How often a copy has failed. */
+  readonly #failures = new WeakMap<Future, number>()
   #isRunning = false
   #isClosed = false
   /** The limit counts bytes of the present second. */
@@ -79,6 +85,20 @@ export class FutureReplicas {
     if (future.directory.offline === null) future.directory.deleteLog(future.log, this.#options.clock.wallTime())
   }
 
+  /**
+   * A directory has failed. As in Kafka, a copy in it is given up, and the log goes on without; a copy of a log in it
+   * stays as it is until the next start, and the controller decides then which of the two is the replica.
+   */
+  onDirectoryFailure(partition: Partition, failed: LogDirectory): void {
+    const { future, directory } = partition
+    if (future === null || (future.directory !== failed && directory !== failed)) return
+    const fields = { partition: partition.name, from: directory.path, to: future.directory.path, failed: failed.path }
+    if (future.directory === failed) {
+      this.#options.logger.error(fields, 'a replica is not moved, for the other directory has failed: it stays')
+      this.cancel(partition)
+    } else this.#options.logger.error(fields, 'a replica is not moved any further, for its own directory has failed')
+  }
+
   close(): void {
     this.#isClosed = true
   }
@@ -97,16 +117,35 @@ export class FutureReplicas {
       this.#isRunning = false
       return
     }
+    const { future } = partition
     let isDone = true
     try {
       isDone = this.#advance(partition)
     } catch (error) {
       if (!(error instanceof LogError)) throw error
-      this.#options.logger.error({ err: error, partition: partition.name }, 'a replica could not be moved')
-      partition.future = null
+      this.#onFailure(partition, future, error)
     }
     if (isDone) this.#queue.shift()
     this.#next()
+  }
+
+  /**
+   * A directory that failed has ended the move already (`onDirectoryFailure`), or it was turned back meanwhile. What is
+   * left are logs that cannot be copied as they are: Kafka, too, says so and tries again, for as long as it takes.
+   */
+  #onFailure(partition: Partition, future: Future | null, error: unknown): void {
+    if (future === null || partition.future !== future || partition.isGone || partition.isOffline) return
+    if (this.#isClosed) return
+    const { logger, clock } = this.#options
+    const failures = this.#failures.get(future) ?? 0
+    this.#failures.set(future, failures + 1)
+    const retryMs = Math.min(RETRY_MS_MIN * 2 ** failures, RETRY_MS_MAX)
+    const { name, directory } = partition
+    const fields = { err: error, partition: name, from: directory.path, to: future.directory.path, retryMs }
+    logger.error(fields, 'a replica could not be moved: it is tried again')
+    clock.at(clock.now() + retryMs, () => {
+      if (partition.future === future && !this.#isClosed) this.#again(partition)
+    })
   }
 
   #next(): void {
@@ -152,7 +191,6 @@ export class FutureReplicas {
    * The copy has everything: it takes the place of the log once it is on the device, if nothing was added meanwhile.
    */
   #finish(partition: Partition, future: Future): void {
-    const { logger } = this.#options
     future.log.sync().then(
       () => {
         if (partition.future !== future || partition.isGone || partition.isOffline || this.#isClosed) return
@@ -162,10 +200,10 @@ export class FutureReplicas {
           else this.#again(partition)
         } catch (error) {
           if (!(error instanceof LogError)) throw error
-          logger.error({ err: error, partition: partition.name }, 'a replica could not be moved')
+          this.#onFailure(partition, future, error)
         }
       },
-      error => logger.error({ err: error, partition: partition.name }, 'a replica could not be moved'),
+      error => this.#onFailure(partition, future, error),
     )
   }
 
@@ -192,8 +230,9 @@ export class FutureReplicas {
     if (future.log.logStartOffset < old.logStartOffset) future.log.advanceStart(old.logStartOffset)
     future.directory.promoteFuture(future.log, nowMs)
     partition.replaceLog(future.log, future.directory)
-    from.deleteLog(old, nowMs)
     this.#options.onPromoted(partition, from)
+    // It has moved, also where the old log cannot be taken away any more.
+    guard(() => from.deleteLog(old, nowMs))
   }
 }
 

@@ -1,3 +1,4 @@
+import { LogError } from '#storage/log-error.js'
 import type { Logger } from '../runtime/ports.js'
 import type { Housekeeping } from './housekeeping.js'
 import type { Partition } from './partition.js'
@@ -54,7 +55,9 @@ export function addChores(
       for (const directory of replicas.directories) {
         if (directory.offline !== null || directory.nextRemovalDueMs > now) continue
         directory.removeDue(now).catch(error => {
-          logger.debug({ err: error }, 'deleted files could not be removed')
+          // A directory that failed has said so.
+          if (error instanceof LogError && error.code === 'KAFKA_STORAGE_ERROR') return
+          logger.error({ err: error, directory: directory.path }, 'deleted files could not be removed')
         })
       }
     },

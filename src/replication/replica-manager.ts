@@ -352,7 +352,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   onDirectoryFailure(directory: LogDirectory, error: Error): void {
     this.#options.logger.error({ directory: directory.path }, error.message)
     for (const partition of this.partitions()) {
-      if (partition.future?.directory === directory) this.futures.cancel(partition)
+      this.futures.onDirectoryFailure(partition, directory)
       if (partition.directory !== directory) continue
       const led = partition.isLeader
       partition.goOffline()

@@ -1,7 +1,8 @@
+import type { PartitionLog } from '#storage/log.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
 import { DirectoryId } from '../metadata/directory-id.js'
-import type { MetadataImage } from '../metadata/image.js'
+import type { MetadataImage, PartitionImage } from '../metadata/image.js'
 import type { Clock, Logger } from '../runtime/ports.js'
 
 export interface PlacementParts {
@@ -48,11 +49,37 @@ export class ReplicaPlacement {
       for (const log of [...directory.logs()]) {
         const topic = image.topics.byName(log.topic)
         const partition = topic?.partitions[log.partition]
-        if (topic?.id === log.topicId && partition?.replicas.includes(nodeId) === true) continue
+        const isPlacedHere = partition?.replicas.includes(nodeId) === true
+        if (isPlacedHere && topic?.id === log.topicId) continue
+        if (isPlacedHere && log.topicId === null && this.#isMissed(log, partition)) {
+          const fields = { folder: log.directoryPath, topicId: topic!.id, logEndOffset: log.logEndOffset }
+          logger.warn(fields, 'a partition has lost its topic id: it gets that of the metadata, and keeps its records')
+          continue
+        }
         logger.warn({ folder: log.directoryPath }, 'a partition that the metadata does not place here was set aside')
         guard(() => directory.markStray(log, clock.wallTime()))
       }
     }
+  }
+
+  /**
+   * Whether a log that does not say whose it is counts as the replica that the metadata places here. The machine may
+   * have failed before its id was on the device (`formatPartitionMetadata`), or the file was damaged. Kafka sets such
+   * a log aside, as no record is in a log of its making before the id is. Here the cluster may rely on the records:
+   *
+   *   in sync, or one that may be elected     nobody else need have them: they stay
+   *   no records                              nothing can be wrong with them
+   *   anything else                           a leader has them all, and more: set aside, and fetched anew
+   *
+   * They could be those of a topic of before with the same name only if it was deleted and made again while this broker
+   * was down. But a broker that is down, once the controller has noticed, is in no new ISR, and comes into one only by
+   * fetching into a log that has its id.
+   */
+  #isMissed(log: PartitionLog, { isr, elr, lastKnownElr, leaderEpoch }: PartitionImage): boolean {
+    if (log.logEndOffset === 0) return true
+    const { nodeId } = this.#parts
+    const isReliedOn = isr.includes(nodeId) || elr.includes(nodeId) || lastKnownElr.includes(nodeId)
+    return isReliedOn && log.latestEpoch <= leaderEpoch
   }
 
   /**

@@ -1,13 +1,13 @@
 /**
- * `partition.metadata` says whose a folder is; a log without it is set aside at the next start (see checkpoint.ts). The
- * machine fails at every moment of a young log's life and leaves this or that of what was not synced: a log with records
- * that were synced must say whose it is, one without any may have forgotten it.
+ * `partition.metadata` says whose a folder is; a log without it may be set aside at the next start (see checkpoint.ts).
+ * The machine fails at every moment of a young log's life and leaves this or that of what was not synced: a log with
+ * records that were synced must say whose it is, one without any may have forgotten it, and none loses a record by that.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openLogDirectory } from '#storage/log-directory.js'
 import type { SimDisk } from '../support/sim-disk.js'
-import { configOf, load, put, rig, startMs, topicId, values } from './support.js'
+import { configOf, load, put, type Rig, rig, startMs, topicId, values } from './support.js'
 
 const SEEDS = 60
 
@@ -50,6 +50,13 @@ const lives: Readonly<Record<string, Life>> = {
     await log.sync()
     at({ disk, synced: ['a'] })
   },
+  'it is written to more than once before the first sync': async at => {
+    const { disk, log } = rig()
+    for (const value of ['a', 'b', 'c']) put(log, [value])
+    at({ disk, synced: [] })
+    await log.sync()
+    at({ disk, synced: ['a', 'b', 'c'] })
+  },
   'it is rolled, and its first segment synced': async at => {
     const { disk, log } = rig()
     put(log, ['a'])
@@ -77,6 +84,8 @@ async function momentsOf(life: Life): Promise<readonly Moment[]> {
     const isOver = await life(moment => {
       if (seen++ !== wanted) return
       moments.push(moment)
+      // What is under way at this moment comes to nothing, however late the test looks at what is left.
+      moment.disk.crashed(1)
       throw new Error('the machine fails')
     }).then(
       () => true,
@@ -107,6 +116,54 @@ for (const [name, life] of Object.entries(lives)) {
     }
   })
 }
+
+/** What the next start finds once the log is said to belong to the topic. */
+function adopted(disk: SimDisk): Rig | null {
+  const directory = openLogDirectory({ disk, path: '/data' })
+  load(directory, configOf())
+  if (directory.get('events', 0) === undefined) return null
+  directory.abandon()
+  return rig({}, disk.killed())
+}
+
+test('whatever is left of partition.metadata, the records beside it stay, and the id comes back for good', async () => {
+  const left = new Set<string>()
+  for (const life of Object.values(lives)) {
+    for (const [i, { disk, synced }] of (await momentsOf(life)).entries()) {
+      for (let seed = 1; synced.length === 0 && seed <= SEEDS / 2; seed++) {
+        const where = `moment ${i}, seed ${seed}`
+        const before = found(disk.crashed(seed))
+        const again = adopted(disk.crashed(seed))
+        if (before === null || again === null) {
+          assert.equal(before, again, where)
+          continue
+        }
+        if (before.topicId === null) left.add(before.values.length > 0 ? 'records without an id' : 'nothing')
+        assert.deepEqual([again.log.topicId, values(again.log)], [topicId, before.values], where)
+        put(again.log, ['later'])
+        await again.log.sync()
+        const last = found(again.disk.crashed(seed + 1))
+        assert.deepEqual(last, { topicId, values: [...before.values, 'later'] }, where)
+      }
+    }
+  }
+  assert.deepEqual([...left].sort(), ['nothing', 'records without an id'])
+})
+
+test('a partition.metadata that is empty, cut short or full of zeros says nothing, and hurts nothing', () => {
+  const whole = Buffer.from(`version: 0\ntopic_id: ${topicId}`)
+  const remains: Buffer[] = []
+  for (let size = 0; size < whole.length; size++) {
+    remains.push(whole.subarray(0, size), Buffer.concat([whole.subarray(0, size), Buffer.alloc(whole.length - size)]))
+  }
+  for (const remaining of remains) {
+    const first = rig()
+    put(first.log, ['a', 'b'])
+    const disk = first.disk.killed()
+    disk.replaceFile('/data/events-0/partition.metadata', remaining)
+    assert.deepEqual(found(disk), { topicId: null, values: ['a', 'b'] }, JSON.stringify(remaining.toString()))
+  }
+})
 
 test('the first append begins to bring the topic id to the device, without a sync of the records', async () => {
   const { disk, log } = rig()

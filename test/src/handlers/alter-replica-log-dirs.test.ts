@@ -4,6 +4,7 @@ import { errorName } from '#protocol/errors.js'
 import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
 import { Fetch } from '#protocol/messages/fetch.js'
 import { Produce } from '#protocol/messages/produce.js'
+import { LogError } from '#storage/log-error.js'
 import { SimDisk } from '../../support/sim-disk.js'
 import type { WireClient } from '../../support/wire-client.js'
 import {
@@ -151,7 +152,7 @@ test('a sync that the move overtakes is no failure: producers that wait for it g
 
 test('a copy whose directory fails is given up, and the log does not wait for it any more', async () => {
   const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
-  const { broker, client, clock, disk } = setting
+  const { broker, client, clock, disk, logger } = setting
   broker.createTopic('t', 1)
   for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
   const partition = broker.replicas.partitionOf('t', 0)
@@ -162,9 +163,73 @@ test('a copy whose directory fails is given up, and the log does not wait for it
   disk.failAt(1, 'EIO')
   assert.throws(() => to.writeMetaProperties(to.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
   assert.deepEqual([partition.future, partition.isOffline], [null, false])
+  const told = logger.lines.find(({ message }) => /a replica is not moved, for the other/.test(message))
+  const from = partition.directory.path
+  assert.deepEqual(told?.fields, { partition: 't-0', from, to: to.path, failed: to.path })
   partition.deleteRecords(20)
   assert.equal(partition.lowWatermark, 20)
   assert.deepEqual(move(client, to.path, 't', [0]), [[0, 'KAFKA_STORAGE_ERROR']])
+})
+
+test('a move whose log is in a directory that fails stops where it is, and that is told', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
+  const { broker, client, clock, disk, logger } = setting
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const { directory: from } = partition
+  const to = from.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  await clock.settle()
+  disk.failAt(1, 'EIO')
+  assert.throws(() => from.writeMetaProperties(from.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  await clock.advance(5000)
+  assert.deepEqual([partition.future?.directory.path, partition.isOffline], [to, true])
+  const told = logger.lines.find(({ message }) => /a replica is not moved any further/.test(message))
+  assert.deepEqual(told?.fields, { partition: 't-0', from: from.path, to, failed: from.path })
+})
+
+test('a copy that cannot be made for another reason is tried again, each time later, and each failure is told', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'] })
+  const { broker, client, clock, logger } = setting
+  broker.createTopic('t', 1)
+  produceTo(client, batchOf(['a', 'b']))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const { log, directory: from } = partition
+  const read = log.read.bind(log)
+  log.read = () => {
+    throw new LogError('CORRUPT_MESSAGE', 'nothing to be read')
+  }
+  const to = from.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  const failures = () => logger.lines.filter(({ level, message }) => level === 'error' && /tried again/.test(message))
+  const pauses = () => failures().map(({ fields }) => (fields as { readonly retryMs: number }).retryMs)
+  await clock.advance(6999)
+  assert.deepEqual(pauses(), [1000, 2000, 4000])
+  const [{ err, ...names }] = failures().map(({ fields }) => fields as { readonly err: Error }) as [{ err: Error }]
+  assert.equal(err.message, 'nothing to be read')
+  assert.deepEqual(names, { partition: 't-0', from: from.path, to, retryMs: 1000 })
+  assert.equal(partition.future?.directory.path, to)
+  log.read = read
+  await clock.advance(1)
+  assert.deepEqual([partition.directory.path, partition.log.logEndOffset, partition.future], [to, 2, null])
+})
+
+test('a copy that is whole and cannot be brought to the device is told, and tried again', async () => {
+  const { broker, client, clock, logger } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 1)
+  produceTo(client, batchOf(['a']))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  const copy = partition.future!.log
+  const sync = copy.sync.bind(copy)
+  copy.sync = () => Promise.reject(new LogError('KAFKA_STORAGE_ERROR', 'not now'))
+  await clock.settle()
+  assert.ok(logger.lines.some(({ level, message }) => level === 'error' && /tried again/.test(message)))
+  copy.sync = sync
+  await clock.advance(1000)
+  assert.deepEqual([partition.directory.path, partition.log.logEndOffset], [to, 1])
 })
 
 test('a move is limited in speed, and can be turned back', async () => {

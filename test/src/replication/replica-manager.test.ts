@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { errorName } from '#protocol/errors.js'
 import type { Disk } from '#storage/disk.js'
+import { openLogDirectory } from '#storage/log-directory.js'
+import { LogError } from '#storage/log-error.js'
+import { configOf, load } from '../../storage/support.js'
 import { batchOf, produceTo, replicaSetting } from '../handlers/replica-support.js'
 
 const names = (disk: Disk, path: string): string[] => disk.list(path).map(({ name }) => name)
@@ -29,6 +32,21 @@ test('replicas come and go with the metadata', async () => {
   assert.deepEqual(
     names(disk, '/data').filter(name => /delete$/.test(name)),
     [],
+  )
+})
+
+test('what keeps deleted files from being removed is told, unless it is a directory that failed and has said so', async () => {
+  const { broker, clock, logger } = await replicaSetting()
+  const [directory] = broker.directories
+  const errors = [new TypeError('a bug'), new LogError('KAFKA_STORAGE_ERROR', 'the disk')]
+  Object.defineProperty(directory, 'nextRemovalDueMs', { get: () => (errors.length > 0 ? 0 : Infinity) })
+  directory!.removeDue = () => Promise.reject(errors.shift())
+  broker.replicas.startHousekeeping()
+  await clock.advance(5000)
+  const told = logger.lines.filter(({ message }) => message === 'deleted files could not be removed')
+  assert.deepEqual(
+    told.map(({ level, fields }) => [level, String((fields as { readonly err: Error }).err)]),
+    [['error', 'TypeError: a bug']],
   )
 })
 
@@ -131,23 +149,63 @@ test('logs that the metadata does not place here are set aside at the first meta
   assert.equal(logger.lines.filter(({ message }) => /was set aside/.test(message)).length, 2)
 })
 
-test('a log that forgot whose it is when the machine failed is set aside, and its replica begins anew', async () => {
+/** The next start of a broker whose log `t-0`, with two records, does not say any more whose it is. */
+async function afterLostId(options: {
+  readonly replicas?: number[]
+  readonly isr?: number[]
+  readonly leader?: number
+}) {
   const first = await replicaSetting()
   first.broker.createTopic('t', 1)
   produceTo(first.client, batchOf(['a', 'b']))
   const id = first.broker.topicIds.get('t')!
   const left = first.disk.killed()
-  left.remove('/data/t-0/partition.metadata')
-  const { broker, client, disk } = await replicaSetting({
+  left.replaceFile('/data/t-0/partition.metadata', Buffer.alloc(0))
+  const next = await replicaSetting({
     disk: left,
     clock: first.clock,
-    prepare: again => again.createTopic('t', 1, { id }),
+    prepare: again => again.createTopic('t', 1, { id, ...options }),
   })
-  const folders = names(disk, '/data')
-  assert.equal(folders.filter(name => /^t-0\.[0-9a-f]{32}-stray$/.test(name)).length, 1)
-  const { log } = broker.replicas.partitionOf('t', 0)
-  assert.deepEqual([log.topicId, log.logEndOffset], [id, 0])
-  assert.equal(produceTo(client, batchOf(['c'])).baseOffset, 0)
+  const strays = names(next.disk, '/data').filter(name => /^t-0\.[0-9a-f]{32}-stray$/.test(name))
+  const { log } = next.broker.replicas.partitionOf('t', 0)
+  return { ...next, id, strays, log }
+}
+
+test('a log that forgot whose it is keeps its records where the replica is in sync, and is told again', async () => {
+  const { id, strays, log, client, disk, logger } = await afterLostId({})
+  assert.deepEqual([strays, log.topicId, log.logEndOffset], [[], id, 2])
+  assert.match(disk.readFile('/data/t-0/partition.metadata').toString(), new RegExp(`topic_id: ${id}$`))
+  assert.equal(produceTo(client, batchOf(['c'])).baseOffset, 2)
+  assert.ok(logger.lines.some(({ level, message }) => level === 'warn' && /lost its topic id/.test(message)))
+})
+
+test('a log that forgot whose it is, is set aside where others are in sync, and its replica begins anew', async () => {
+  const { id, strays, log } = await afterLostId({ replicas: [1, 2], isr: [2], leader: 2 })
+  assert.deepEqual([strays.length, log.topicId, log.logEndOffset], [1, id, 0])
+})
+
+test('a broker alone keeps all records that a failure of the machine has left, whether their log knows its topic or not', async () => {
+  const ids = new Set<string | null>()
+  for (let seed = 1; seed <= 40; seed++) {
+    const first = await replicaSetting()
+    first.broker.createTopic('t', 1)
+    produceTo(first.client, batchOf(['a']))
+    produceTo(first.client, batchOf(['b']))
+    const id = first.broker.topicIds.get('t')!
+    const directory = openLogDirectory({ disk: first.disk.crashed(seed), path: '/data' })
+    load(directory, configOf())
+    const left = directory.get('t', 0)
+    if (left === undefined) continue
+    if (left.logEndOffset > 0) ids.add(left.topicId)
+    const { broker } = await replicaSetting({
+      disk: first.disk.crashed(seed),
+      clock: first.clock,
+      prepare: again => again.createTopic('t', 1, { id }),
+    })
+    const { log } = broker.replicas.partitionOf('t', 0)
+    assert.deepEqual([log.topicId, log.logEndOffset], [id, left.logEndOffset], `seed ${seed}`)
+  }
+  assert.ok(ids.has(null), 'some have lost their id and have records')
 })
 
 test('options of a topic act at once', async () => {
