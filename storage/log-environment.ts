@@ -120,8 +120,8 @@ export class LogEnvironment {
   }
 
   /**
-   * Whether bytes are thought to be in the page cache which were appended when `bytesAppended` was `mark` (-Infinity: by
-   * another process): little was appended after them, or little of all that was appended is still there.
+   * Whether bytes are thought to be in the page cache which were appended when `bytesAppended` was `mark` (-Infinity:
+   * by another process): little was appended after them, or little of all that was appended is still there.
    */
   isCached(mark: number): boolean {
     if (mark === -Infinity) return false

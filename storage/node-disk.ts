@@ -482,7 +482,7 @@ function processStart(pid: number): string {
     const text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
   } catch {
-    return ''
+    return '' // not known
   }
 }
 
@@ -494,6 +494,6 @@ function isLockedByOther(path: string): boolean {
       .split('\n')
       .some(line => / (POSIX|OFDLCK) /.test(line) && line.includes(`:${inode} `))
   } catch {
-    return false
+    return false // not known
   }
 }

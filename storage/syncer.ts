@@ -43,7 +43,7 @@ export class Syncer {
    */
   syncRolled(): void {
     if (this.#isRunning) this.#hasRolled = true
-    else this.#run(false).catch(() => {})
+    else this.#run(false).catch(passOver)
   }
 
   /** The log was cut at `offset`: a round under way makes nothing above it durable. */
@@ -83,7 +83,7 @@ export class Syncer {
     this.#waiting = null
     this.#hasRolled = false
     if (waiting !== null) this.#run(true).then(waiting.resolve, waiting.reject)
-    else if (hasRolled) this.#run(false).catch(() => {})
+    else if (hasRolled) this.#run(false).catch(passOver)
   }
 
   async #round(isWhole: boolean): Promise<void> {
@@ -144,6 +144,14 @@ export class Syncer {
     if (state.areNamesDirty) await state.syncNames()
     await state.environment.syncNames()
   }
+}
+
+/**
+ * For a round that nobody waits for: a disk that failed has taken the directory offline, which tells everyone. What is
+ * no error of a disk is one of ours, and ends the process.
+ */
+function passOver(error: unknown): void {
+  if (!(error instanceof LogError)) throw error
 }
 
 function closedError(state: LogState): LogError {

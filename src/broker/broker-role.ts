@@ -1,3 +1,4 @@
+import { ApiError, ErrorCode, errorName } from '#protocol/errors.js'
 import { AllocateProducerIds } from '#protocol/messages/allocate-producer-ids.js'
 import { BrokerHeartbeat } from '#protocol/messages/broker-heartbeat.js'
 import { BrokerRegistration } from '#protocol/messages/broker-registration.js'
@@ -117,13 +118,17 @@ export class BrokerRole {
       const request = { brokerId, brokerEpoch: this.lifecycle.epoch }
       const deadline = ports.clock.now() + PRODUCER_IDS_MS_MAX
       const { errorCode, ...block } = await controllerChannel.call(AllocateProducerIds, request, deadline)
-      if (errorCode !== 0) throw new Error(`the controller gives no producer ids: ${errorCode}`)
+      if (errorCode !== ErrorCode.NONE) throw new ApiError(errorCode as ErrorCode)
       return block
+    }
+    const onNoBlock = (error: unknown): void => {
+      const reason = error instanceof ApiError ? errorName(error.code) : String(error)
+      ports.logger.warn({ reason }, 'the controller gives no producer ids: clients that need one have to come again')
     }
     return {
       clusterId,
       topicMaker: this.#topicMaker,
-      producerIds: new ProducerIdBlocks(allocate),
+      producerIds: new ProducerIdBlocks(allocate, onNoBlock),
       replicas: this.replicas,
       groups: this.groups,
       topics: topicLookup(this.#image),
@@ -179,6 +184,7 @@ export class BrokerRole {
       const begins = after?.inControlledShutdown === true && before?.inControlledShutdown !== true
       // Only when all of this node has seen it.
       const heed = (): void => this.lifecycle.otherStops()
+      // No image comes any more when this node stops, too.
       if (begins && after.id !== nodeId) this.#parts.publisher.waitFor(image.offset).then(heed, () => {})
     }
     const own = image.cluster.broker(nodeId)

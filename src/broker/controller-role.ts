@@ -1,3 +1,4 @@
+import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { ControllerRegistration } from '#protocol/messages/controller-registration.js'
 import type { QuorumControllerChannel } from '../client/controller-channel.js'
 import type { BrokerConfig } from '../config/broker-config.js'
@@ -88,8 +89,12 @@ export class ControllerRole {
     this.deadBrokers?.controllerChanged(leads)
     const last = quorum.lastHeardLeader
     if (!leads || last === null || last.nodeId === leaderId) return
-    // If this controller is replaced before it has begun, the next one does the same.
-    this.driver.run(brokerSilentSince(last.nodeId, last.at)).catch(() => {})
+    this.driver.run(brokerSilentSince(last.nodeId, last.at)).catch((error: unknown) => {
+      // If this controller is replaced before it has begun, the next one does the same.
+      if (error instanceof ApiError && error.code === ErrorCode.NOT_CONTROLLER) return
+      const fields = { brokerId: last.nodeId, error: String(error) }
+      this.#parts.ports.logger.warn(fields, 'the silence of a broker was not noted: it is fenced later')
+    })
   }
 
   /** Takes nothing more from anybody; the quorum goes on. */

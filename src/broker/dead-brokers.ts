@@ -139,6 +139,7 @@ export class DeadBrokers implements HeartbeatWatch {
       if (isFenced && !fenced) logger.info({ brokerId: id, brokerEpoch }, `${why} ${id}: the registered one is fenced`)
       return isFenced
     } catch (error) {
+      // It is fenced all the same, when its session is over.
       logger.debug({ brokerId: id, error: String(error) }, 'a broker that seems dead could not be fenced')
       return false
     }

@@ -165,6 +165,7 @@ function isMatchPattern(pattern: string): boolean {
     new RegExp(expression.trim())
     return true
   } catch {
+    // Which is what was asked; the client is told.
     return false
   }
 }

@@ -70,6 +70,7 @@ export class ShardRuntime<Command, Reply, Rec extends ShardRecord> {
 
   #queueLoad(load: () => Promise<void>): void {
     this.#loadsWaiting.push(load)
+    // What goes wrong with a load its shard says, and none rejects.
     if (this.#loadsRunning < LOADS_AT_ONCE_MAX) void this.#runLoads()
   }
 

@@ -57,6 +57,8 @@ export class BrokerLifecycle {
   #offlineDirectories: readonly string[] = []
   #cordonedDirectories: readonly string[] = []
   #inFlight = false
+  /** Why the last exchange failed; null if it did not. */
+  #lastFailure: string | null = null
   /** Something changed while a request was under way: the next one follows at once. */
   #again = false
   #timer: Timer | null = null
@@ -186,7 +188,13 @@ export class BrokerLifecycle {
     this.#inFlight = true
     const exchange = this.#state === 'registering' ? this.#register() : this.#heartbeat()
     exchange
-      .catch((error: unknown) => this.#failed(error))
+      .then(
+        pauseMs => {
+          this.#lastFailure = null
+          return pauseMs
+        },
+        (error: unknown) => this.#failed(error),
+      )
       .then(pauseMs => {
         this.#inFlight = false
         if (this.#state === 'stopped') return
@@ -273,7 +281,12 @@ export class BrokerLifecycle {
     const reason = error instanceof ApiError ? errorName(error.code) : String(error)
     const what = this.#state === 'registering' ? 'registration' : 'heartbeat'
     const detail = error instanceof Error ? error.message : undefined
-    logger.debug({ reason, detail }, `the broker's ${what} failed and is tried again`)
+    // A controller that cannot be asked may be on its way; what it refuses is another matter.
+    const isRefusal = what === 'heartbeat' && !(error instanceof ApiError && error.code === ErrorCode.REQUEST_TIMED_OUT)
+    // Once a reason, at the levels of Kafka: it is tried again every moment.
+    const level = this.#lastFailure === reason ? 'debug' : isRefusal ? 'warn' : 'info'
+    this.#lastFailure = reason
+    logger[level]({ reason, detail }, `the broker's ${what} failed and is tried again`)
     return this.#backOff(this.#state === 'registering' ? registrationRetryMsMax : heartbeatIntervalMs)
   }
 

@@ -1,3 +1,4 @@
+import { ErrorCode, errorName } from '#protocol/errors.js'
 import type {
   ControllerRegistrationRequest,
   ControllerRegistrationResponse,
@@ -82,10 +83,13 @@ export class ControllerRegistrar implements MetadataSubscriber {
         listeners: listeners(),
         features: [...features],
       }
-      const { errorCode } = await register(request)
-      return errorCode === 0
+      const { errorCode, errorMessage } = await register(request)
+      if (errorCode === ErrorCode.NONE) return true
+      const fields = { code: errorName(errorCode as ErrorCode), errorMessage }
+      logger.warn(fields, 'the registration of this controller was refused and is tried again')
+      return false
     } catch (error) {
-      logger.debug({ err: error }, 'the registration of this controller failed and is tried again')
+      logger.warn({ err: error }, 'the registration of this controller failed and is tried again')
       return false
     }
   }

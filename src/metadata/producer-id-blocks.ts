@@ -12,16 +12,18 @@ const prefetchAt = 0.9
 /** Hands out producer ids, one at a time, of blocks that the controller gives; no two callers ever get the same. */
 export class ProducerIdBlocks {
   readonly #allocate: () => Promise<ProducerIdBlock>
+  readonly #onFailure: (error: unknown) => void
   #next = 0
   #end = 0
   /** Ask for the next block when this id is handed out. */
   #prefetch = 0
   #nextBlock: ProducerIdBlock | null = null
-  #underway: Promise<void> | null = null
+  #underway: Promise<boolean> | null = null
 
-  /** `allocate` asks the controller (AllocateProducerIds) for a block; it may reject. */
-  constructor(allocate: () => Promise<ProducerIdBlock>) {
+  /** `allocate` asks the controller (AllocateProducerIds) for a block; it may reject, which `onFailure` is told. */
+  constructor(allocate: () => Promise<ProducerIdBlock>, onFailure: (error: unknown) => void) {
     this.#allocate = allocate
+    this.#onFailure = onFailure
   }
 
   /**
@@ -35,15 +37,11 @@ export class ProducerIdBlocks {
         this.#use(this.#nextBlock)
         continue
       }
-      try {
-        await this.#fetch()
-      } catch {
-        throw new ApiError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
-      }
+      if (!(await this.#fetch())) throw new ApiError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
     }
     const id = this.#next++
-    // A failure shows when the id is needed.
-    if (id >= this.#prefetch && this.#nextBlock === null) this.#fetch().catch(() => {})
+    // Nobody waits for it: if it fails, it is asked for again with the next id.
+    if (id >= this.#prefetch && this.#nextBlock === null) void this.#fetch()
     return id
   }
 
@@ -54,11 +52,17 @@ export class ProducerIdBlocks {
     this.#prefetch = producerIdStart + Math.floor(producerIdLen * prefetchAt)
   }
 
-  #fetch(): Promise<void> {
+  /** Whether there is a next block then. */
+  #fetch(): Promise<boolean> {
     this.#underway ??= this.#allocate()
       .then(block => {
         if (block.producerIdLen <= 0) throw new Error('an empty block of producer ids')
         this.#nextBlock = block
+        return true
+      })
+      .catch((error: unknown) => {
+        this.#onFailure(error)
+        return false
       })
       .finally(() => {
         this.#underway = null

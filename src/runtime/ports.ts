@@ -82,6 +82,8 @@ export interface ListenOptions {
   /** 0 for a free one. */
   readonly port: number
   readonly backlog: number
+  /** A connection could not be accepted, as when the process has no descriptors left; the listener goes on. */
+  readonly onAcceptError?: (error: Error) => void
 }
 
 export interface Listener {

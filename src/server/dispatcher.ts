@@ -357,6 +357,7 @@ class CurrentRequest implements RawRequest {
       this.start = reader.position
       return true
     } catch {
+      // The caller closes the connection, and says why.
       return false
     }
   }

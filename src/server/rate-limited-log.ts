@@ -25,6 +25,10 @@ export class RateLimitedLog {
     if (this.#mayWrite()) this.#logger.warn(this.#counted(fields), message)
   }
 
+  error(fields: object, message: string): void {
+    if (this.#mayWrite()) this.#logger.error(this.#counted(fields), message)
+  }
+
   #mayWrite(): boolean {
     const now = this.#clock.now()
     if (now - this.#since >= SECOND_MS) {

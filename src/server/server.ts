@@ -142,8 +142,12 @@ export class Server implements ConnectionHost {
 
   /** Opens a listener; resolves with its port. */
   async listen(options: ListenerOptions): Promise<number> {
-    const { host, port, backlog } = options
-    const listener = await this.#network.listen({ host, port, backlog }, transport => this.#accept(transport, options))
+    const { name, host, port, backlog } = options
+    const onAcceptError = (error: Error): void => {
+      this.#refusals.error({ listener: name, error: error.message }, 'a connection could not be accepted')
+    }
+    const addressed = { host, port, backlog, onAcceptError }
+    const listener = await this.#network.listen(addressed, transport => this.#accept(transport, options))
     this.#listeners.push({ kind: options.kind, listener })
     return listener.port
   }

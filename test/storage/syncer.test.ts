@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { put, rig, startMs } from './support.js'
 
@@ -79,6 +80,25 @@ test('rolled segments go to the device by themselves', async () => {
   for (let turn = 0; turn < 50 && log.recoveryPoint === 0; turn++) await Promise.resolve()
   assert.equal(log.recoveryPoint, 1)
   assert.equal(syncs(disk.trace), 1)
+})
+
+test('what goes wrong in a sync that nobody waits for is passed over if a disk has failed, and only then', () => {
+  const support = new URL('support.js', import.meta.url).href
+  const run = (error: string) => {
+    const script = `
+      import { put, rig } from '${support}'
+      const { disk, directory, log } = rig({ segmentBytes: 150 })
+      disk.syncDirectoryAsync = async () => { throw Object.assign(new Error('it broke'), ${error}) }
+      put(log, ['a'.repeat(50)])
+      put(log, ['b'.repeat(50)])
+      setImmediate(() => console.log(directory.offline === null ? 'online' : 'offline'))`
+    return spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+  }
+  const ofDisk = run(`{ code: 'EIO' }`)
+  assert.deepEqual([ofDisk.status, ofDisk.stdout, ofDisk.stderr], [0, 'offline\n', ''])
+  const ofOurs = run('{}')
+  assert.equal(ofOurs.status, 1)
+  assert.match(ofOurs.stderr, /it broke/)
 })
 
 test('waiting for a log that is deleted ends with an error that says so, and harms nobody', async () => {

@@ -120,6 +120,8 @@ export class FakeTransport implements Connection {
 export class FakeNetwork implements Network {
   readonly #listeners = new Map<number, (connection: Connection) => void>()
   #nextPort = 40_000
+  /** What listeners are told that fail to accept. */
+  readonly onAcceptErrors: ((error: Error) => void)[] = []
 
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener> {
     const port = options.port === 0 ? this.#nextPort++ : options.port
@@ -127,6 +129,7 @@ export class FakeNetwork implements Network {
       return Promise.reject(new Error(`cannot listen on ${options.host}:${port}: the address is in use`))
     }
     this.#listeners.set(port, onConnection)
+    if (options.onAcceptError !== undefined) this.onAcceptErrors.push(options.onAcceptError)
     return Promise.resolve({
       port,
       close: () => {

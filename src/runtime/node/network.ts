@@ -76,7 +76,7 @@ async function startListener(
   }
   server.removeAllListeners('error')
   // A failing accept (no descriptors left, say) costs that one peer; the listener goes on.
-  server.on('error', () => {})
+  server.on('error', error => options.onAcceptError?.(error))
   return {
     port: (server.address() as net.AddressInfo).port,
     close: () =>

@@ -19,6 +19,7 @@ function begin() {
   const cluster = new TestCluster()
   const forwardedNames: string[] = []
   const forwarder = {
+    deadline: () => 0,
     isLocal: false,
     forward: async (_api: unknown, _context: unknown, request: Asked) => {
       forwardedNames.push(...request.resources.map(({ resourceName }) => resourceName))

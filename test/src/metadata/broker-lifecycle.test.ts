@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import type { BrokerHeartbeatRequest } from '#protocol/messages/broker-heartbeat.js'
 import { BrokerLifecycle } from '#src/metadata/broker-lifecycle.js'
-import { silentLogger } from '#src/testing/silent-logger.js'
+import { keepingLogger } from '../../support/quiet-logger.js'
 import { registration, settled, TestClock } from '../controller/support.js'
 
 /** A controller that does as it is told: answers by hand or by itself. */
@@ -46,17 +46,18 @@ function begin() {
   const clock = new TestClock()
   const controller = new FakeController(clock)
   const faults: string[] = []
+  const logger = keepingLogger()
   const lifecycle = new BrokerLifecycle({
     registration: () => registration(7),
     controller,
     metadataOffset: () => 99,
     clock,
-    logger: silentLogger,
+    logger,
     heartbeatIntervalMs: 2000,
     registrationTimeoutMs: 60_000,
     onFault: error => faults.push(error.message),
   })
-  return { clock, controller, lifecycle, faults }
+  return { clock, controller, lifecycle, faults, logger }
 }
 
 test('a broker registers, waits until it is ready, and is let in without a pause', async () => {
@@ -240,4 +241,30 @@ test('closing leaves no timer behind', async () => {
   await lifecycle.setReady()
   lifecycle.close()
   assert.equal(clock.timers, 0)
+})
+
+test('a failure is told once a reason, a refused heartbeat as a warning, and again after a success', async () => {
+  const { clock, controller, lifecycle, logger } = begin()
+  const told = () => {
+    const lines = logger.lines.splice(0).filter(({ message }) => /failed/.test(message))
+    return lines.map(({ level, fields }) => `${level} ${(fields as { readonly reason: string }).reason}`)
+  }
+  controller.refusals = [ErrorCode.NOT_CONTROLLER, ErrorCode.NOT_CONTROLLER, ErrorCode.INCONSISTENT_CLUSTER_ID]
+  lifecycle.start()
+  await clock.advance(1000)
+  assert.deepEqual(told(), ['info NOT_CONTROLLER', 'debug NOT_CONTROLLER', 'info INCONSISTENT_CLUSTER_ID'])
+  controller.failure = ErrorCode.STALE_BROKER_EPOCH
+  await clock.advance(2020)
+  assert.deepEqual(told().slice(0, 2), ['warn STALE_BROKER_EPOCH', 'debug STALE_BROKER_EPOCH'])
+  controller.failure = ErrorCode.REQUEST_TIMED_OUT
+  await clock.advance(2000)
+  assert.equal(
+    told().find(line => !line.startsWith('debug')),
+    'info REQUEST_TIMED_OUT',
+  )
+  controller.failure = null
+  await clock.advance(4000)
+  controller.failure = ErrorCode.REQUEST_TIMED_OUT
+  await clock.advance(2000)
+  assert.equal(told()[0], 'info REQUEST_TIMED_OUT')
 })

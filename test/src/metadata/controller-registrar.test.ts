@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ErrorCode } from '#protocol/errors.js'
 import type { ControllerRegistrationRequest } from '#protocol/messages/controller-registration.js'
 import { ControllerRegistrar, registrationFeatures } from '#src/metadata/controller-registrar.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
-import { silentLogger } from '#src/testing/silent-logger.js'
+import { keepingLogger } from '../../support/quiet-logger.js'
 import { settled, TestClock } from '../controller/support.js'
 import { record } from './examples.js'
 
@@ -11,7 +12,8 @@ function begin(metadataVersion = 33) {
   const clock = new TestClock()
   const state = new MetadataState()
   const sent: ControllerRegistrationRequest[] = []
-  const world = { clock, state, sent, isRefused: false }
+  const world = { clock, state, sent, isRefused: false, errorCode: 0 }
+  const logger = keepingLogger()
   const registrar = new ControllerRegistrar({
     controllerId: 1,
     incarnationId: 'mine',
@@ -19,17 +21,17 @@ function begin(metadataVersion = 33) {
     register: async request => {
       sent.push(request)
       if (world.isRefused) throw new Error('no controller')
-      return { errorCode: 0, errorMessage: null }
+      return { errorCode: world.errorCode, errorMessage: null }
     },
     clock,
-    logger: silentLogger,
+    logger,
   })
   const publish = async () => {
     registrar.onMetadata(state.takeDelta(), state)
     await settled()
   }
   state.replay(record('FeatureLevelRecord', { name: 'metadata.version', featureLevel: metadataVersion }))
-  return { ...world, world, registrar, publish }
+  return { ...world, world, logger, registrar, publish }
 }
 
 function registered(incarnationId: string) {
@@ -92,4 +94,18 @@ test('a node registers with room for what is finalized', () => {
   const { maxSupportedVersion } = range()
   state.replay(record('FeatureLevelRecord', { name: 'group.version', featureLevel: 1 }))
   assert.ok(range().maxSupportedVersion >= Math.max(1, maxSupportedVersion))
+})
+
+test('a registration that fails or is refused is a warning that says why', async () => {
+  const failing = begin()
+  failing.world.isRefused = true
+  await failing.publish()
+  assert.deepEqual(
+    failing.logger.lines.map(({ level, message }) => [level, message]),
+    [['warn', 'the registration of this controller failed and is tried again']],
+  )
+  const refused = begin()
+  refused.world.errorCode = ErrorCode.UNSUPPORTED_VERSION
+  await refused.publish()
+  assert.deepEqual(refused.logger.lines[0]!.fields, { code: 'UNSUPPORTED_VERSION', errorMessage: null })
 })

@@ -4,12 +4,16 @@ import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { ProducerIdBlocks } from '#src/metadata/producer-id-blocks.js'
 
 function controller(length: number) {
-  const world = { asked: 0, isDown: false, blocks: null as unknown as ProducerIdBlocks }
-  world.blocks = new ProducerIdBlocks(async () => {
-    if (world.isDown) throw new ApiError(ErrorCode.NOT_CONTROLLER)
-    const producerIdStart = world.asked++ * length
-    return { producerIdStart, producerIdLen: length }
-  })
+  const failures: string[] = []
+  const world = { asked: 0, isDown: false, failures, blocks: null as unknown as ProducerIdBlocks }
+  world.blocks = new ProducerIdBlocks(
+    async () => {
+      if (world.isDown) throw new ApiError(ErrorCode.NOT_CONTROLLER)
+      const producerIdStart = world.asked++ * length
+      return { producerIdStart, producerIdLen: length }
+    },
+    error => failures.push((error as Error).message),
+  )
   return world
 }
 
@@ -41,4 +45,15 @@ test('without a controller the client is told to come again', async () => {
   await assert.rejects(world.blocks.next(), { code: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS })
   world.isDown = false
   assert.equal(await world.blocks.next(), 0)
+})
+
+test('that the controller gives no block is told once a try, also where nobody waits for it yet', async () => {
+  const world = controller(10)
+  for (let i = 0; i < 9; i++) await world.blocks.next()
+  world.isDown = true
+  assert.equal(await world.blocks.next(), 9)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(world.failures, ['NOT_CONTROLLER'])
+  await Promise.all([assert.rejects(world.blocks.next()), assert.rejects(world.blocks.next())])
+  assert.deepEqual(world.failures, ['NOT_CONTROLLER', 'NOT_CONTROLLER'])
 })

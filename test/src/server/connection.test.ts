@@ -61,6 +61,7 @@ class Frames implements FrameHandler {
 }
 
 interface Setting {
+  readonly network: FakeNetwork
   readonly frames: Frames
   readonly server: Server
   readonly budget: MemoryBudget
@@ -93,8 +94,21 @@ async function setting(limits: Partial<ServerLimits> = {}, memory = 100_000_000)
     const bytes = transport.take()
     return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32BE(i * 4))
   }
-  return { frames, server, budget, clock, transport, logger, dial: (to = port) => network.dial(to), answers }
+  return { network, frames, server, budget, clock, transport, logger, dial: (to = port) => network.dial(to), answers }
 }
+
+test('connections that cannot be accepted are errors in the log, a few a second', async () => {
+  const { network, logger, clock } = await setting()
+  const [onAcceptError] = network.onAcceptErrors
+  for (let i = 0; i < 100; i++) onAcceptError!(new Error('accept EMFILE'))
+  assert.equal(logger.lines.length, 5)
+  const { level, fields, message } = logger.lines[0]!
+  const expected = ['error', { listener: 'PLAINTEXT', error: 'accept EMFILE' }, 'a connection could not be accepted']
+  assert.deepEqual([level, fields, message], expected)
+  await clock.advance(1000)
+  onAcceptError!(new Error('accept EMFILE'))
+  assert.equal((logger.lines[5]!.fields as { readonly linesLeftOut: number }).linesLeftOut, 95)
+})
 
 test('frames that come in one read are handled in order and answered with one write', async () => {
   const { frames, transport, answers } = await setting()

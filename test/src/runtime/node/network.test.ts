@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import { createNodeNetwork } from '#src/runtime/node/network.js'
@@ -254,5 +255,29 @@ test('a connection that we open reads and writes like one that we accept', async
   await server.until(() => server.closed !== undefined)
   await client.until(() => client.closed !== undefined)
   assert.equal(server.closed, null)
+  await listener.close()
+})
+
+test('a connection that cannot be accepted is told, and the listener goes on', async context => {
+  const made = context.mock.method(net, 'createServer')
+  const errors: string[] = []
+  const network = createNodeNetwork()
+  const connected: Connection[] = []
+  const options = {
+    host: '127.0.0.1',
+    port: 0,
+    backlog: 5,
+    onAcceptError: (error: Error) => errors.push(error.message),
+  }
+  const listener = await network.listen(options, connection => {
+    connected.push(connection)
+    connection.destroy()
+  })
+  const server = made.mock.calls[0]!.result as net.Server
+  server.emit('error', new Error('accept EMFILE'))
+  assert.deepEqual(errors, ['accept EMFILE'])
+  const peer = net.connect(listener.port, '127.0.0.1')
+  await once(peer, 'close')
+  assert.equal(connected.length, 1)
   await listener.close()
 })
