@@ -202,10 +202,17 @@ export function stampCrc(buffer: Uint8Array, position: number): void {
   writeInt32(buffer, position + 17, computedCrc(buffer, position) | 0)
 }
 
+/** Attributes that are written anew lose the bits that mean nothing. */
+function stampTimestampType(buffer: Uint8Array, position: number, flag: number): void {
+  const kept = compressionMask | transactionalFlag | controlFlag | deleteHorizonFlag
+  buffer[position + 21] = 0
+  buffer[position + 22] = (buffer[position + 22]! & kept) | flag
+}
+
 /** Marks a batch as appended at `timeMs` by the broker's clock; the records keep their deltas. Renews the checksum. */
 export function stampLogAppendTime(buffer: Uint8Array, position: number, timeMs: number): void {
   if (isLogAppendTime(buffer, position) && maxTimestamp(buffer, position) === timeMs) return
-  buffer[position + 22] = buffer[position + 22]! | timestampTypeFlag
+  stampTimestampType(buffer, position, timestampTypeFlag)
   writeInt64(buffer, position + 35, timeMs)
   stampCrc(buffer, position)
 }
@@ -215,7 +222,7 @@ export function stampLogAppendTime(buffer: Uint8Array, position: number, timeMs:
  */
 export function stampMaxTimestamp(buffer: Uint8Array, position: number, timeMs: number): void {
   if (!isLogAppendTime(buffer, position) && maxTimestamp(buffer, position) === timeMs) return
-  buffer[position + 22] = buffer[position + 22]! & ~timestampTypeFlag
+  stampTimestampType(buffer, position, 0)
   writeInt64(buffer, position + 35, timeMs)
   stampCrc(buffer, position)
 }
@@ -243,6 +250,16 @@ export function attributesOf(options: {
  * within `end` and is enough for the header of the magic that it found.
  */
 export function batchSizeAt(buffer: Uint8Array, position: number, end: number): number {
+  const size = batchExtentAt(buffer, position, end)
+  if (size === 0) return 0
+  const least = headerBytesMin(magic(buffer, position))
+  if (size >= least) return size
+  const why = `the size ${size} is smaller than the minimum allowed overhead ${least}`
+  throw new InvalidRecordError('CORRUPT_MESSAGE', `Record batch is corrupt (${why})`)
+}
+
+/** As `batchSizeAt`, but where the header may be cut after its attributes. */
+export function batchExtentAt(buffer: Uint8Array, position: number, end: number): number {
   const left = end - position
   if (left < logOverheadBytes) return 0
   const length = readInt32(buffer, position + 8)
@@ -256,12 +273,7 @@ export function batchSizeAt(buffer: Uint8Array, position: number, end: number): 
     throw new InvalidRecordError('CORRUPT_MESSAGE', `Invalid magic found in record: ${version}`)
   }
   const size = length + logOverheadBytes
-  if (left < size) return 0
-  if (size < headerBytesMin(version)) {
-    const why = `the size ${size} is smaller than the minimum allowed overhead ${headerBytesMin(version)}`
-    throw new InvalidRecordError('CORRUPT_MESSAGE', `Record batch is corrupt (${why})`)
-  }
-  return size
+  return left < size ? 0 : size
 }
 
 /** A v2 header; a message of magic 0 with two lengths, which magic 1 precedes by a timestamp. */

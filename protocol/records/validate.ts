@@ -118,7 +118,7 @@ export function checkProduceRecords(buffer: Uint8Array, start: number, end: numb
     const text = `Produce requests with version ${version} are not allowed to use ZStandard compression`
     throw fail('UNSUPPORTED_COMPRESSION_TYPE', text)
   }
-  if (start + size < end && batch.batchSizeAt(buffer, start + size, end) !== 0) {
+  if (start + size < end && batch.batchExtentAt(buffer, start + size, end) !== 0) {
     throw refuse('are only allowed to contain exactly one record batch per partition')
   }
   return size
@@ -339,7 +339,7 @@ function isUncompressedControl(buffer: Uint8Array, position: number): boolean {
 /**
  * Writes the batch anew: with another codec, or with offsets that count from 0. Kafka keeps an uncompressed batch whose
  * offsets do not, so that records of one offset follow; ours gives them those that they are answered with. A compressed
- * one it fails to rewrite, with UNKNOWN_SERVER_ERROR, and so do we.
+ * one it fails to rewrite, with UNKNOWN_SERVER_ERROR, as one with times or producers that cannot be, and so do we.
  */
 function rewrite(
   buffer: Uint8Array,
@@ -353,12 +353,16 @@ function rewrite(
   if (source === target && source !== 'none') {
     throw fail('UNKNOWN_SERVER_ERROR', 'The offsets of a compressed batch do not count from 0')
   }
+  checkProducer(buffer, position)
   open(buffer, position, policy, false)
   const copier = copyRecords(cursor.end - cursor.position)
   const hasLogAppendTime = batch.isLogAppendTime(buffer, position)
+  const baseTimestamp = batch.baseTimestamp(buffer, position)
   let firstDelta = 0
   for (let index = 0; index < into.recordsCount; index++) {
     readRecord(cursor)
+    const timestamp = hasLogAppendTime ? batch.noTimestamp : baseTimestamp + cursor.timestampDelta
+    if (timestamp < batch.noTimestamp) throw fail('UNKNOWN_SERVER_ERROR', `Invalid negative timestamp ${timestamp}`)
     if (index === 0) firstDelta = cursor.timestampDelta
     copier.append(cursor, hasLogAppendTime ? 0 : cursor.timestampDelta - firstDelta, index)
   }
@@ -372,9 +376,7 @@ function rewrite(
   const rewritten = copier.finish({
     baseOffset,
     lastOffset: baseOffset + into.recordsCount - 1,
-    baseTimestamp: hasLogAppendTime
-      ? batch.maxTimestamp(buffer, position)
-      : batch.baseTimestamp(buffer, position) + firstDelta,
+    baseTimestamp: hasLogAppendTime ? batch.maxTimestamp(buffer, position) : baseTimestamp + firstDelta,
     maxTimestamp: into.maxTimestamp,
     logAppendTimeMs,
     partitionLeaderEpoch: batch.partitionLeaderEpoch(buffer, position),
@@ -394,4 +396,10 @@ function rewrite(
   into.position = 0
   into.sizeInBytes = rewritten.length
   into.isRewritten = true
+}
+
+/** No batch is written with a producer that has no epoch. (One without a sequence is refused before.) */
+function checkProducer(buffer: Uint8Array, position: number): void {
+  if (batch.producerId(buffer, position) === -1 || batch.producerEpoch(buffer, position) !== -1) return
+  throw fail('UNKNOWN_SERVER_ERROR', 'Invalid negative producer epoch')
 }

@@ -1,5 +1,5 @@
 import { ErrorCode } from '#protocol/errors.js'
-import { batchSizeAt, isTransactional } from '#protocol/records/batch.js'
+import { batchExtentAt, isTransactional } from '#protocol/records/batch.js'
 import { InvalidRecordError } from '#protocol/records/error.js'
 import { checkProduceRecords } from '#protocol/records/validate.js'
 import type { RawRequest } from '../handlers/raw-handler.js'
@@ -100,7 +100,7 @@ export class Producing {
       for (let i = 0; i < request.partitionCount && !hasTransactional; i++) {
         const at = request.recordsAt[i]!
         const bytes = request.recordsBytes[i]!
-        if (bytes > 0 && batchSizeAt(raw.buffer, at, at + bytes) > 0 && raw.buffer[at + 16] === 2) {
+        if (bytes > 0 && batchExtentAt(raw.buffer, at, at + bytes) > 0 && raw.buffer[at + 16] === 2) {
           hasTransactional = isTransactional(raw.buffer, at)
         }
       }

@@ -98,6 +98,28 @@ test('stamping the time of the append changes what readers see and renews the ch
   assert.deepEqual(bytes, one(), 'and back')
 })
 
+test('attributes that are written anew lose the bits that mean nothing', () => {
+  for (const stamp of [batch.stampLogAppendTime, batch.stampMaxTimestamp]) {
+    const bytes = one()
+    const plain = one()
+    bytes[21] = 0x12
+    bytes[22] = bytes[22]! | 0x80
+    stamp(bytes, 0, 1_800_000_000_123)
+    stamp(plain, 0, 1_800_000_000_123)
+    assert.deepEqual(bytes, plain)
+  }
+})
+
+test('a batch that is shorter than its header has an extent, but no size', () => {
+  const bytes = one()
+  bytes.writeInt32BE(48, 8)
+  assert.equal(batch.batchExtentAt(bytes, 0, bytes.length), 60)
+  assert.equal(batch.batchExtentAt(bytes, 0, 59), 0)
+  assert.throws(() => batch.batchSizeAt(bytes, 0, bytes.length), /the size 60 is smaller/)
+  bytes.writeInt32BE(13, 8)
+  assert.throws(() => batch.batchExtentAt(bytes, 0, bytes.length), /less than the minimum record overhead/)
+})
+
 test('the batches of a buffer are found one after the other, up to a cut tail', () => {
   const bytes = one()
   const three = Buffer.concat([bytes, bytes, bytes])

@@ -326,6 +326,28 @@ test('a topic that asks for another codec gets it, and nothing else changes', ()
   }
 })
 
+test('times and producers that cannot be are refused where the batch is written anew', () => {
+  const gzip = { compression: 'gzip' } as const
+  const early = changed(three(), bytes => bytes.writeBigInt64BE(-5n, 27))
+  const producer = (producerId: number, producerEpoch: number, baseSequence: number) =>
+    changed(three(), bytes => {
+      bytes.writeBigInt64BE(BigInt(producerId), 43)
+      bytes.writeInt16BE(producerEpoch, 51)
+      bytes.writeInt32BE(baseSequence, 53)
+    })
+  const cases: readonly (readonly [Buffer, RegExp])[] = [
+    [early, /Invalid negative timestamp -5/],
+    [producer(-2, -1, -1), /Invalid negative producer epoch/],
+  ]
+  for (const [bytes, message] of cases) {
+    assert.equal(append(Buffer.from(bytes)).isRewritten, false)
+    const error = refusal(() => append(Buffer.from(bytes), gzip))
+    assert.equal(error.kind, 'UNKNOWN_SERVER_ERROR')
+    assert.match(error.message, message)
+  }
+  assert.equal(append(producer(9, 0, 0), gzip).isRewritten, true)
+})
+
 test('a batch that recompression makes too large is refused', () => {
   const bytes = buildBatch({ records: records(100, 'k', 100), compression: 'gzip' })
   const error = refusal(() => append(bytes, { compression: 'none', messageBytesMax: 2000 }))

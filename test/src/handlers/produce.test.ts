@@ -260,6 +260,24 @@ test('an error of one partition leaves the others alone, and the answer has them
   )
 })
 
+test('a batch that is shorter than its header concerns its partition alone, if that is there', async () => {
+  const { broker, client } = await replicaSetting()
+  broker.createTopic('t', 2)
+  const short = batchOf(['a'])
+  short.writeInt32BE(48, 8)
+  const request = produceRequest(short)
+  const partitionData = [
+    { index: 0, records: batchOf(['b']) },
+    { index: 1, records: short },
+    { index: 2, records: short },
+  ]
+  const response = client.ask(Produce, 9, { ...request, topicData: [{ ...request.topicData[0]!, partitionData }] })
+  assert.deepEqual(
+    response.responses[0]!.partitionResponses.map(({ errorCode }) => errorName(errorCode)),
+    ['NONE', 'CORRUPT_MESSAGE', 'UNKNOWN_TOPIC_OR_PARTITION'],
+  )
+})
+
 test('LogAppendTime topics answer with the time of the append', async () => {
   const { broker, client, clock } = await replicaSetting()
   broker.createTopic('t', 1, { config: { messageTimestampType: 'LogAppendTime' } })
