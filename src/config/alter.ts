@@ -1,12 +1,13 @@
 import { checkBrokerChange } from './broker-change.js'
 import type { BrokerConfig } from './broker-config.js'
+import { isInt } from './java-text.js'
 import { type ConfigMap, usableLayer } from './layers.js'
 import type { OptionScope } from './option.js'
 import { findOption } from './options.js'
 import { validateClientMetricsConfigs, validateGroupConfigs, validateTopicConfigs } from './resource-checks.js'
 
 /** The error codes with which a change of options is refused. */
-export type ConfigErrorName = 'INVALID_CONFIG' | 'INVALID_REQUEST' | 'UNKNOWN_SERVER_ERROR'
+export type ConfigErrorName = 'INVALID_CONFIG' | 'INVALID_REQUEST' | 'INVALID_TOPIC_EXCEPTION' | 'UNKNOWN_SERVER_ERROR'
 
 export interface ConfigError {
   readonly name: ConfigErrorName
@@ -44,6 +45,8 @@ export interface AlterTarget {
   readonly scope: OptionScope
   /** As in the request: a topic, a group, a subscription, a node id, or empty for the whole cluster. */
   readonly resourceName: string
+  /** Why no topic may have that name; null or absent if one may, and for other resources. */
+  readonly topicNameProblem?: string | null
   /** The dynamic options that the resource has now, as the metadata log has them. */
   readonly current: ConfigMap
   /** The configuration of the broker that answers. */
@@ -89,22 +92,21 @@ function refused(error: ConfigError): Altered {
   return { ok: false, error }
 }
 
-/**
- * IncrementalAlterConfigs of one resource. Whether a topic has a legal name and exists is the caller's to say: an
- * illegal name before this, a missing topic after it.
- */
+/** IncrementalAlterConfigs of one resource. Whether a topic exists is the caller's to say, after this. */
 export function alterIncrementally(target: AlterTarget, operations: readonly ConfigOperation[]): Altered {
-  const malformed = operationsProblem(operations) ?? targetProblem(target)
+  // Brokers say at once that they are not who is meant; otherwise the operations are looked at first.
+  const malformed = entriesProblem(operations) ?? brokerProblem(target)
   if (malformed !== null) return refused(malformed)
   const applied = applyIncremental(target.scope, target.current, operations)
   if (!applied.ok) return applied
+  const misnamed = nameProblem(target)
+  if (misnamed !== null) return refused(misnamed)
   return checked(target, applied.config, applied.changes)
 }
 
 /** AlterConfigs of one resource: the given options take the place of all that it has. */
 export function alterLegacy(target: AlterTarget, given: readonly NamedValue[]): Altered {
-  const operations = given.map(({ name, value }) => ({ name, value, configOperation: OPERATIONS.set }))
-  const malformed = operationsProblem(operations) ?? targetProblem(target)
+  const malformed = entriesProblem(given) ?? brokerProblem(target) ?? nameProblem(target)
   if (malformed !== null) return refused(malformed)
   const config = new Map<string, string>()
   for (const { name, value } of given) if (value !== null) config.set(name, value)
@@ -129,22 +131,30 @@ export function configsOfNewTopic(broker: BrokerConfig, given: readonly NamedVal
   return { ok: true, config, changes: [...config].map(([name, value]) => ({ name, value })) }
 }
 
-function operationsProblem(operations: readonly ConfigOperation[]): ConfigError | null {
-  const names = operations.map(({ name }) => name)
+/** What is wrong with the entries of a resource, whatever it is; without an operation they set. Null if nothing is. */
+export function entriesProblem(
+  entries: readonly (NamedValue & { readonly configOperation?: number })[],
+): ConfigError | null {
+  const names = entries.map(({ name }) => name)
   if (new Set(names).size < names.length) return invalidRequest('Error due to duplicate config keys')
-  const missing = operations.filter(
+  const missing = entries.filter(
     ({ configOperation, value }) => value === null && configOperation !== OPERATIONS.delete,
   )
   if (missing.length === 0) return null
   return invalidRequest(`Null value not supported for : ${missing.map(({ name }) => name).join(', ')}`)
 }
 
-function targetProblem({ scope, resourceName, broker }: AlterTarget): ConfigError | null {
+function nameProblem({ scope, resourceName, topicNameProblem }: AlterTarget): ConfigError | null {
   if (scope === 'topic' && resourceName === '') return invalidRequest('Default topic resources are not allowed.')
   if (scope === 'group' && resourceName === '') return invalidRequest('Default group resources are not allowed.')
   if (scope === 'client-metrics' && resourceName === '') return invalidRequest("Subscription name can't be empty")
+  if (scope !== 'topic' || (topicNameProblem ?? null) === null) return null
+  return { name: 'INVALID_TOPIC_EXCEPTION', message: topicNameProblem! }
+}
+
+function brokerProblem({ scope, resourceName, broker }: AlterTarget): ConfigError | null {
   if (scope !== 'broker' || resourceName === '') return null
-  if (!/^[+-]?\d{1,10}$/.test(resourceName)) {
+  if (!isInt(resourceName)) {
     return invalidRequest(`Node id must be an integer, but it is: ${resourceName}`)
   }
   const nodeId = broker.node.nodeId
@@ -192,7 +202,7 @@ function newValueOf(
       if (error !== null) return { ok: false, error }
       const before = splitParts(current.get(name) ?? findOption(scope, name)?.defaultText ?? '')
       const parts = javaSplit(value ?? '')
-      const after = configOperation === OPERATIONS.append ? appended(before, parts) : subtracted(before, parts)
+      const after = configOperation === OPERATIONS.append ? appended(scope, before, parts) : subtracted(before, parts)
       return { ok: true, value: after.join(',') }
     }
     default:
@@ -223,7 +233,9 @@ function splitParts(text: string): string[] {
   return text.split(',').filter(part => part !== '')
 }
 
-function appended(before: readonly string[], parts: readonly string[]): readonly string[] {
+function appended(scope: OptionScope, before: readonly string[], parts: readonly string[]): readonly string[] {
+  // For brokers alone what comes twice in the request stays so, and is refused.
+  if (scope === 'broker') return [...before, ...parts.filter(part => !before.includes(part))]
   const result = [...before]
   for (const part of parts) if (!result.includes(part)) result.push(part)
   return result

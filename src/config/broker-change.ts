@@ -1,13 +1,13 @@
 import { checkBrokerValues } from './broker-checks.js'
 import { type BrokerConfig, brokerValuesOf } from './broker-config.js'
 import { retentionMsOf } from './durations.js'
-import { inHashOrder } from './java-text.js'
+import { inHashOrder, trimText } from './java-text.js'
 import { bareSecurityNames, type ConfigMap, overlay, perBrokerNames, readOnlyNames } from './layers.js'
 import { longText } from './option.js'
 import { type BrokerOptionName, type BrokerValues, brokerOptionOf, brokerOptions, listenerBaseName } from './options.js'
 import { clientMessage } from './problem.js'
 import { readNode } from './start.js'
-import { invalidValue, isKnownClass, parseValue } from './values.js'
+import { invalidValue, isKnownClass, parseValue, splitList } from './values.js'
 
 /**
  * What is wrong with a set of dynamic broker options, in Kafka's words, or null. Goes with INVALID_REQUEST.
@@ -45,8 +45,14 @@ function typesProblem(proposed: ConfigMap): string | null {
   const order = (name: string): number => DECLARED_ORDER.get(base(name)) ?? 0
   for (const [name, text] of [...proposed].sort(([a], [b]) => order(a) - order(b))) {
     const option = brokerOptionOf(name)
-    const parsed = option === null ? null : parseValue(base(name), option, text)
-    if (parsed !== null && !parsed.ok) return parsed.message
+    if (option === null) continue
+    if (option.rule?.rule === 'list') {
+      // In a file, and for a topic, what is there twice is dropped.
+      const entries = splitList(trimText(text))
+      if (new Set(entries).size < entries.length) return `Configuration '${base(name)}' values must not be duplicated.`
+    }
+    const parsed = parseValue(base(name), option, text)
+    if (!parsed.ok) return parsed.message
   }
   return null
 }
@@ -60,6 +66,7 @@ function outcomeProblem(proposed: ConfigMap, perBroker: boolean, broker: BrokerC
   const problems = [...checkBrokerValues(values), ...readNode(values, effective).problems]
   if (problems[0] !== undefined) return clientMessage(problems[0])
   const step =
+    connectionsProblem(broker, values, effective) ??
     threadsProblem(broker, values, proposed) ??
     cleanerThreadsProblem(broker.values['log.cleaner.threads'], values['log.cleaner.threads']) ??
     localRetentionProblem(broker.values, values) ??
@@ -68,6 +75,22 @@ function outcomeProblem(proposed: ConfigMap, perBroker: boolean, broker: BrokerC
   // The words around it are how a Kafka broker passes the refusal of one of its parts on.
   const refusal = `org.apache.kafka.common.config.ConfigException: ${step}`
   return `Invalid value ${refusal} for configuration Invalid dynamic configuration`
+}
+
+/** No listener may be closed to every connection while the broker runs. */
+const CONNECTION_OPTIONS = ['max.connections', 'max.connection.creation.rate'] as const
+
+function connectionsProblem(broker: BrokerConfig, values: BrokerValues, effective: ConfigMap): string | null {
+  const limit = (config: ConfigMap, all: BrokerValues, listener: string, option: (typeof CONNECTION_OPTIONS)[number]) =>
+    Number(config.get(`listener.name.${listener.toLowerCase()}.${option}`) ?? all[option])
+  for (const { name } of broker.node.brokerListeners) {
+    for (const option of CONNECTION_OPTIONS) {
+      const after = limit(effective, values, name, option)
+      if (after <= 0 && after !== limit(broker.effective, broker.values, name, option))
+        return `Invalid ${option} ${after}`
+    }
+  }
+  return null
 }
 
 /** Thread pools grow to twice their size at most, and shrink to half of it. */
@@ -117,9 +140,14 @@ function cleanerThreadsProblem(before: number, after: number): string | null {
 }
 
 function localRetentionProblem(before: BrokerValues, after: BrokerValues): string | null {
-  const changed = (['log.local.retention.ms', 'log.local.retention.bytes', 'log.retention.bytes'] as const).some(
-    option => before[option] !== after[option],
-  )
+  const options = [
+    'log.local.retention.ms',
+    'log.local.retention.bytes',
+    'log.retention.bytes',
+    'log.remote.copy.lag.ms',
+    'log.remote.copy.lag.bytes',
+  ] as const
+  const changed = options.some(option => before[option] !== after[option])
   if (!changed && retentionMsOf(before) === retentionMsOf(after)) return null
   return (
     boundedByRetention(
@@ -133,7 +161,25 @@ function localRetentionProblem(before: BrokerValues, after: BrokerValues): strin
       after['log.local.retention.bytes'],
       'log.retention.bytes',
       after['log.retention.bytes'],
+    ) ??
+    boundedByLocal('ms', after['log.remote.copy.lag.ms'], after['log.local.retention.ms'], retentionMsOf(after)) ??
+    boundedByLocal(
+      'bytes',
+      after['log.remote.copy.lag.bytes'],
+      after['log.local.retention.bytes'],
+      after['log.retention.bytes'],
     )
+  )
+}
+
+/** A segment that is copied later than it may be deleted here would never be copied. -2 stands for all retention. */
+function boundedByLocal(unit: 'ms' | 'bytes', lag: number, local: number, retention: number): string | null {
+  const effective = local === -2 ? retention : local
+  if (lag <= 0 || effective < 0 || lag <= effective) return null
+  return invalidValue(
+    `log.remote.copy.lag.${unit}`,
+    longText(lag),
+    `Value must not exceed log.local.retention.${unit} (effective value: ${longText(effective)})`,
   )
 }
 

@@ -1,6 +1,6 @@
 import type { BrokerConfig } from './broker-config.js'
 import { unitMsOf } from './durations.js'
-import { inHashOrder } from './java-text.js'
+import { inHashOrder, isInt } from './java-text.js'
 import type { ConfigMap } from './layers.js'
 import type { AnyOption, OptionScope } from './option.js'
 import { brokerOptionOf, brokerSynonyms, findOption, optionsOf } from './options.js'
@@ -58,7 +58,7 @@ export function undescribable(resourceType: number, resourceName: string, nodeId
     case 8: {
       const isLogger = resourceType === 8
       if (resourceName === '') return isLogger ? 'Broker id must not be empty' : null
-      if (!/^[+-]?\d{1,10}$/.test(resourceName)) return `Broker id must be an integer, but it is: ${resourceName}`
+      if (!isInt(resourceName)) return `Broker id must be an integer, but it is: ${resourceName}`
       if (Number(resourceName) === nodeId) return null
       const expected = isLogger ? `${nodeId} but` : `${nodeId} or empty string, but`
       return `Unexpected broker id, expected ${expected} received ${resourceName}`
@@ -254,7 +254,9 @@ export function describeGroup(
   const entries = names.map(name => {
     const option = findOption('group', name)
     const own = overrides.get(name)
-    const value = own === undefined ? groupDefaultText(broker, name) : canonicalText(name, option, own)
+    // An option that is not shown unless it is set is shown as it was set.
+    const given = own === undefined || option?.internal ? own : canonicalText(name, option, own)
+    const value = given ?? groupDefaultText(broker, name)
     const mentions = groupMentions(broker, name, option)
     const ownMention = { name, value: isSecret(option) ? null : value, source: CONFIG_SOURCES.group }
     return entry(name, option, {

@@ -28,9 +28,23 @@ export function formatDouble(value: number): string {
 
 const DOUBLE = /^[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?)$/
 
-/** A double as Java reads it, or null: exponents, a trailing f or d, NaN and Infinity are fine; hexadecimal is not. */
+const HEXADECIMAL_DOUBLE = /^([+-]?)0[xX](?=\.?[\da-fA-F])([\da-fA-F]*)\.?([\da-fA-F]*)[pP]([+-]?\d+)[fFdD]?$/
+
+/** A double as Java reads it, or null: exponents, hexadecimal digits, a trailing f or d, NaN and Infinity are fine. */
 export function parseDouble(text: string): number | null {
-  return DOUBLE.test(text) ? Number(text.replace(/(?<=[\d.])[fFdD]$/, '')) : null
+  if (DOUBLE.test(text)) return Number(text.replace(/(?<=[\d.])[fFdD]$/, ''))
+  const match = HEXADECIMAL_DOUBLE.exec(text)
+  if (match === null) return null
+  const [, sign, whole = '', fraction = '', exponent] = match
+  const value = Number(`0x${whole}${fraction}`) * 2 ** (Number(exponent) - 4 * fraction.length)
+  return sign === '-' ? -value : value
+}
+
+/** Whether a text is an integer of 32 bits to Java: digits with or without a sign. */
+export function isInt(text: string): boolean {
+  if (!/^[+-]?\d{1,10}$/.test(text)) return false
+  const value = Number(text)
+  return value >= -0x80000000 && value <= 0x7fffffff
 }
 
 /** The bucket hash of a string in Java's and Scala's hash tables, as a 32 bit number. */

@@ -26,7 +26,7 @@ interface RecordedAlter {
   readonly message: string | null
 }
 
-const CODES = { INVALID_CONFIG: 40, INVALID_REQUEST: 42, UNKNOWN_SERVER_ERROR: -1 }
+const CODES = { INVALID_CONFIG: 40, INVALID_REQUEST: 42, INVALID_TOPIC_EXCEPTION: 17, UNKNOWN_SERVER_ERROR: -1 }
 
 /** What the recorded cluster had: eligible leader replicas on, and a topic with two options of its own. */
 const CLUSTER = new Map([['min.insync.replicas', '1']])

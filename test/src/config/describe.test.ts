@@ -171,3 +171,15 @@ test('a secret is never shown, whatever its option is called', () => {
   const question = { keys: null, includeSynonyms: true, includeDocumentation: true }
   assert.ok(!JSON.stringify(describeBroker(broker, question)).includes('hush'))
 })
+
+test("a group's option that is not shown unless it is set is shown as it was set", () => {
+  const overrides = new Map([
+    ['consumer.assignor.offload.enable', ' FALSE '],
+    ['consumer.session.timeout.ms', ' 050000 '],
+  ])
+  const question = { keys: null, includeSynonyms: false, includeDocumentation: false }
+  const shown = describeGroup(started(RECORDED_PROPERTIES), overrides, question)
+  const values = new Map(shown.map(({ name, value }) => [name, value]))
+  assert.equal(values.get('consumer.assignor.offload.enable'), ' FALSE ')
+  assert.equal(values.get('consumer.session.timeout.ms'), '50000')
+})
