@@ -7,6 +7,7 @@ import {
   type ConfigError,
   type ConfigOperation,
   DUPLICATE_RESOURCE,
+  entriesProblem,
   type NamedValue,
   scopeOfResourceType,
   unknownResourceType,
@@ -105,11 +106,7 @@ function alterOne<Entry extends NamedValue>(
 ): ItemError {
   const { image, config } = context
   const scope = scopeOfResourceType(resourceType)
-  if (scope === null) return refused(unknownResourceType(resourceType))
-  if (scope === 'topic' && resourceName !== '') {
-    const problem = topicNameProblem(resourceName)
-    if (problem !== null) return itemError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
-  }
+  if (scope === null) return refused(entriesProblem(configs) ?? unknownResourceType(resourceType))
   if (scope === 'broker' && asked === 'controller') {
     const problem = brokerProblem(context, resourceName)
     if (problem !== null) return problem
@@ -120,6 +117,7 @@ function alterOne<Entry extends NamedValue>(
     // The checks take every broker for the one that answers.
     resourceName: isOfOtherBroker ? String(context.identity.nodeId) : resourceName,
     isOfOtherBroker,
+    topicNameProblem: scope === 'topic' ? topicNameProblem(resourceName) : null,
     current: image.configs.of(resourceType, resourceName),
     broker: config,
     eligibleLeaderReplicas: isElrEnabled(image),

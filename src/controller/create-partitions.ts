@@ -51,7 +51,9 @@ export function createPartitions(request: CreatePartitionsRequest): Command<Crea
 function checkCount({ image }: ControllerContext, topics: readonly RequestTopic[]): void {
   let additional = 0
   for (const { name, count } of topics) {
-    additional += Math.max(0, count - (image.topics.byName(name)?.partitions.length ?? 0))
+    const topic = image.topics.byName(name)
+    // One that is not there gets no partitions.
+    if (topic !== undefined) additional += Math.max(0, count - topic.partitions.length)
   }
   if (additional > USER_PARTITIONS_MAX) {
     throw new ApiError(ErrorCode.POLICY_VIOLATION, 'Excessively large number of additional partitions per request.')

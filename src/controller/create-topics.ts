@@ -31,8 +31,8 @@ interface NewTopic {
  */
 export function createTopics(request: CreateTopicsRequest): Command<CreateTopicsResponse> {
   return context => {
-    checkPartitionCount(context, request)
     const { valid, refused } = splitRequest(request.topics)
+    checkPartitionCount(context, valid)
     const records: MetadataRecord[] = []
     const topics = valid.map(topic => {
       try {
@@ -68,7 +68,7 @@ export function failedTopic(name: string, errorCode: ErrorCode, errorMessage: st
   }
 }
 
-function checkPartitionCount({ config }: ControllerContext, { topics }: CreateTopicsRequest): void {
+function checkPartitionCount({ config }: ControllerContext, topics: readonly RequestTopic[]): void {
   let count = 0
   for (const { assignments, numPartitions } of topics) {
     if (assignments.length > 0) count += assignments.length

@@ -17,7 +17,9 @@ const balanceElectionsMax = 1000
  */
 export function electLeaders(request: ElectLeadersRequest): Command<ElectLeadersResponse> {
   return context => {
-    const election = electionOf(request.electionType)
+    const { electionType, topicPartitions } = request
+    // Nobody looks at the type where there is nothing to elect.
+    const election = topicPartitions?.length === 0 ? 'preferred' : electionOf(electionType)
     const change = partitionChanger(context)
     const records: MetadataRecord[] = []
     const elect = (topic: string, partitionId: number): { partitionId: number } & ItemError => ({
@@ -25,8 +27,8 @@ export function electLeaders(request: ElectLeadersRequest): Command<ElectLeaders
       ...electOne(context, change, election, topic, partitionId, records),
     })
     let replicaElectionResults: ElectLeadersResponse['replicaElectionResults']
-    if (request.topicPartitions !== null) {
-      replicaElectionResults = request.topicPartitions.map(({ topic, partitions }) => ({
+    if (topicPartitions !== null) {
+      replicaElectionResults = topicPartitions.map(({ topic, partitions }) => ({
         topic,
         partitionResult: partitions.map(partition => elect(topic, partition)),
       }))

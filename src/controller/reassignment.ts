@@ -45,11 +45,17 @@ export function alterPartitionReassignments(
         return { partitionIndex, ...result.error }
       }),
     }))
-    // Kafka answers a request for nothing with a message that is empty instead of none.
-    const errorMessage = request.topics.length === 0 ? '' : null
+    // Kafka answers a request for nothing without looking: with a message that is empty instead of none.
+    const isForNothing = request.topics.length === 0
     return {
       records,
-      response: { throttleTimeMs: 0, allowReplicationFactorChange, errorCode: ErrorCode.NONE, errorMessage, responses },
+      response: {
+        throttleTimeMs: 0,
+        allowReplicationFactorChange: isForNothing || allowReplicationFactorChange,
+        errorCode: ErrorCode.NONE,
+        errorMessage: isForNothing ? '' : null,
+        responses,
+      },
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ErrorCode, errorName } from '#protocol/errors.js'
 import type { UpdateFeaturesRequest, UpdateFeaturesResponse } from '#protocol/messages/update-features.js'
+import { inHashOrder } from '../config/java-text.js'
 import type { SupportedFeature } from '../metadata/image.js'
 import { ResourceType } from '../metadata/image.js'
 import { losesMetadata, METADATA_VERSION, metadataAllows } from '../metadata/metadata-version.js'
@@ -26,9 +27,12 @@ export interface FeaturesUpdated {
 export function updateFeatures(request: UpdateFeaturesRequest): Command<FeaturesUpdated> {
   return context => {
     const { featureUpdates, validateOnly } = request
+    // Of a feature that is named twice the last level counts.
+    const updates = new Map(featureUpdates.map(update => [update.feature, update]))
     const proposed = new Map(featureUpdates.map(update => [update.feature, update.maxVersionLevel]))
     const records: MetadataRecord[] = []
-    for (const { feature, maxVersionLevel, upgradeType } of featureUpdates) {
+    for (const name of inHashOrder([...updates.keys()])) {
+      const { feature, maxVersionLevel, upgradeType } = updates.get(name)!
       const problem = updateProblem(context, feature, maxVersionLevel, upgradeType, proposed)
       if (problem !== null) {
         const errorMessage = `The update failed for all features since the following feature had an error: ${problem}`

@@ -27,9 +27,9 @@ export const alterPartitionReassignments = handler(
   },
 )
 
-/** The error stands at the top and at each partition. */
+/** The error stands at the top and at each partition; what the client allowed is not told then. */
 function failed(
-  { topics, allowReplicationFactorChange }: AlterPartitionReassignmentsRequest,
+  { topics }: AlterPartitionReassignmentsRequest,
   { code: errorCode }: ApiError,
 ): AlterPartitionReassignmentsResponse {
   const errorMessage = null
@@ -37,5 +37,5 @@ function failed(
     name,
     partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode, errorMessage })),
   }))
-  return { throttleTimeMs: 0, allowReplicationFactorChange, errorCode, errorMessage, responses }
+  return { throttleTimeMs: 0, allowReplicationFactorChange: true, errorCode, errorMessage, responses }
 }

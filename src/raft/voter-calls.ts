@@ -20,6 +20,7 @@ import {
   isVoter,
   kraftVersions,
   needsUpdate,
+  type RaftEndpoint,
   type Voter,
   type VoterSet,
   withoutVoter,
@@ -56,6 +57,12 @@ function listVoters(voters: VoterSet): string {
   return `[${voters.map(voter => describeReplica(voter.key)).join(', ')}]`
 }
 
+/** Endpoints as Kafka's messages show them. */
+function listEndpoints(endpoints: readonly RaftEndpoint[]): string {
+  const all = endpoints.map(({ name, host, port }) => `ListenerName(${name})=${host}/<unresolved>:${port}`)
+  return `Endpoints(endpoints={${all.join(', ')}})`
+}
+
 /** Answers at once with what is wrong; null while the new voter is asked and its record committed. */
 export function handleAddVoter(core: RaftCore, ticket: Ticket, call: AddVoterCall): ChangeVoterReply | null {
   const answer = (error: ErrorCode, message: string | null): ChangeVoterReply => ({ api: 'addVoter', error, message })
@@ -68,8 +75,9 @@ export function handleAddVoter(core: RaftCore, ticket: Ticket, call: AddVoterCal
   }
   const address = core.addressOf(call.endpoints)
   if (address === null) {
-    const { listenerName } = core.config
-    const message = `Add voter request didn't include the endpoint for the default listener ${listenerName}`
+    const message =
+      `Add voter request didn't include the endpoint (${listEndpoints(call.endpoints)}) for the default listener ` +
+      `ListenerName(${core.config.listenerName})`
     return answer(ErrorCode.INVALID_REQUEST, message)
   }
   const refused = refusal(core, leader, 'adding')

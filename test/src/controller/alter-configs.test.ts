@@ -142,3 +142,22 @@ test('the old request replaces everything that a resource has', () => {
   assert.deepEqual(response.responses, [{ errorCode: 0, errorMessage: null, resourceType: TOPIC, resourceName: 't' }])
   assert.deepEqual(Object.fromEntries(controller.image.configs.of(TOPIC, 't')), { 'retention.bytes': '7' })
 })
+
+test('operations are looked at before names, and entries before both', () => {
+  const notAList = "Can't APPEND to key retention.ms because its type is not LIST."
+  const missing = 'Null value not supported for : retention.ms'
+  const { answers } = run(ready(), [
+    [TOPIC, 'a b', ['retention.ms', APPEND, '1']],
+    [TOPIC, '', ['retention.ms', APPEND, '1']],
+    [TOPIC, 'c d', ['retention.ms', SET, null]],
+    [7, 'x', ['retention.ms', SET, null]],
+    [7, 'y', ['retention.ms', SET, '1'], ['retention.ms', SET, '2']],
+  ])
+  assert.deepEqual(answers, [
+    ['a b', 40, notAList],
+    ['', 40, notAList],
+    ['c d', 42, missing],
+    ['x', 42, missing],
+    ['y', 42, 'Error due to duplicate config keys'],
+  ])
+})

@@ -108,4 +108,15 @@ test('more than ten thousand new partitions in one request are refused as a whol
     tooMany,
   )
   assert.deepEqual(run(controller, [['p1', 10_002]], true), [['p1', 0, null]])
+  const ofNone = run(controller, [
+    ['p1', 6002],
+    ['nope', 20_000],
+  ])
+  assert.deepEqual(
+    new Map(ofNone.map(([name, code]) => [name, code])),
+    new Map([
+      ['p1', 0],
+      ['nope', 3],
+    ]),
+  )
 })

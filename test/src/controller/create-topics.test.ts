@@ -278,6 +278,18 @@ test('more than ten thousand partitions in one request are refused as a whole', 
   assert.throws(run(6000, 6000), tooMany)
   assert.throws(run(10_000), { code: 44, message: 'Unable to perform excessively large batch operation.' })
   assert.equal(run(9999)().response.topics[0]!.errorCode, 0)
+  const refused = ['twice', 'twice', '__cluster_metadata'].map(name => topic(name, { numPartitions: 20_000 }))
+  const { response } = controller.run(
+    createTopics({ topics: [...refused, topic('made')], timeoutMs: 1, validateOnly: true }),
+  )
+  assert.deepEqual(
+    response.topics.map(({ name, errorCode }) => [name, errorCode]),
+    [
+      ['made', 0],
+      ['twice', 42],
+      ['__cluster_metadata', 42],
+    ],
+  )
 })
 
 test('only brokers that are unfenced and stay can hold the first replica', () => {

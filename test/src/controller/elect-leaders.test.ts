@@ -48,8 +48,11 @@ test('a partition that is led as it should be needs no election', () => {
   assert.deepEqual(elect(controller, 0, null), [['t']])
 })
 
-test('an unknown type is refused as a whole', () => {
+test('an unknown type is refused as a whole, where there is something to elect', () => {
   assert.throws(() => elect(ready(), 2, [0]), { code: 42, message: 'Unknown election type 2' })
+  assert.throws(() => elect(ready(), 2, null), { code: 42 })
+  const nothing = { electionType: 2, topicPartitions: [], timeoutMs: 1 }
+  assert.equal(ready().run(electLeaders(nothing)).response.errorCode, 0)
 })
 
 test('the preferred leader comes back on demand', () => {

@@ -100,6 +100,14 @@ test('levels change, and the answer has a result for each', () => {
   assert.equal(controller.image.features.level('eligible.leader.replicas.version'), 0)
 })
 
+test('of a feature that is named twice the last level counts', () => {
+  const { response } = run(ready({ metadataVersion: 31 }), [
+    ['metadata.version', 99, UPGRADE],
+    ['metadata.version', 33, UPGRADE],
+  ])
+  assert.deepEqual([response.response.errorCode, response.response.results?.length], [0, 2])
+})
+
 test('validate only writes nothing', () => {
   const controller = ready()
   assert.deepEqual(run(controller, [['eligible.leader.replicas.version', 0, SAFE]], true).records, [])
