@@ -1,5 +1,5 @@
 import { ErrorCode } from '#protocol/errors.js'
-import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
+import { AlterReplicaLogDirs, type AlterReplicaLogDirsRequest } from '#protocol/messages/alter-replica-log-dirs.js'
 import type { ReplicaManager } from '../replication/replica-manager.js'
 import { errorCodeOf, isExpectedError } from '../replication/replication-error.js'
 import { handler } from './handler.js'
@@ -11,25 +11,37 @@ const FUTURE_SUFFIX = 40
 /**
  * AlterReplicaLogDirs 1-2.
  * Behaviour: begins to move replicas of this broker to another of its log directories, by absolute path; where they
- *            are is told by DescribeLogDirs. A directory that is not in `log.dirs` is LOG_DIR_NOT_FOUND.
+ *            are is told by DescribeLogDirs. A directory that is not in `log.dirs` is LOG_DIR_NOT_FOUND. Of a
+ *            replica that is named twice the last directory counts.
  * Versions:  2 flexible.
  */
 export const alterReplicaLogDirs = handler(
   AlterReplicaLogDirs,
   ({ replicas }: { readonly replicas: ReplicaManager }, { dirs }) => {
-    const results = new Map<string, { partitionIndex: number; errorCode: number }[]>()
-    for (const { path, topics } of dirs) {
-      for (const { name, partitions } of topics) {
-        const answers = results.get(name) ?? []
-        results.set(name, answers)
-        for (const partitionIndex of partitions) {
-          answers.push({ partitionIndex, errorCode: move(replicas, path, name, partitionIndex) })
-        }
-      }
-    }
-    return { results: [...results].map(([topicName, partitions]) => ({ topicName, partitions })) }
+    const results = [...pathsByTopic(dirs)].map(([topicName, paths]) => ({
+      topicName,
+      partitions: Array.from(paths, ([partitionIndex, path]) => ({
+        partitionIndex,
+        errorCode: move(replicas, path, topicName, partitionIndex),
+      })),
+    }))
+    return { results }
   },
 )
+
+/** Where each replica is to go; topics without partitions are left out. */
+function pathsByTopic(dirs: AlterReplicaLogDirsRequest['dirs']): ReadonlyMap<string, ReadonlyMap<number, string>> {
+  const byTopic = new Map<string, Map<number, string>>()
+  for (const { path, topics } of dirs) {
+    for (const { name, partitions } of topics) {
+      if (partitions.length === 0) continue
+      const paths = byTopic.get(name) ?? new Map<number, string>()
+      byTopic.set(name, paths)
+      for (const partition of partitions) paths.set(partition, path)
+    }
+  }
+  return byTopic
+}
 
 function move(replicas: ReplicaManager, path: string, topic: string, index: number): number {
   if (topic.length + String(index).length + 1 + FUTURE_SUFFIX > FOLDER_NAME_MAX)

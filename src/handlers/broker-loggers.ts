@@ -1,4 +1,6 @@
 import { ErrorCode } from '#protocol/errors.js'
+import { entriesProblem } from '../config/alter.js'
+import { isInt } from '../config/java-text.js'
 
 /** The loggers of this process, whose levels clients may read and set (BROKER_LOGGER resources). */
 export interface BrokerLoggers {
@@ -29,7 +31,9 @@ export function loggerProblem(
   resourceName: string,
   operations: readonly LoggerOperation[],
 ): LoggerRefusal | null {
-  if (!/^[+-]?\d{1,10}$/.test(resourceName)) {
+  const malformed = entriesProblem(operations)
+  if (malformed !== null) return invalidRequest(malformed.message ?? '')
+  if (!isInt(resourceName)) {
     return invalidRequest(`Node id must be an integer, but it is: ${resourceName}`)
   }
   if (Number(resourceName) !== nodeId) {

@@ -11,7 +11,7 @@ type PartitionRequest = DeleteRecordsRequest['topics'][number]['partitions'][num
  * DeleteRecords 0-2.
  * Behaviour: raises the start of the log to an offset, -1 for the high watermark, and answers with the low watermark
  *            when all live replicas have done so. Not for topics that are only compacted, and not for Kafka's own. Of
- *            a partition that is named twice the last one counts.
+ *            a partition that is named twice the last one counts; topics without partitions get no answer.
  * Versions:  1 throttling, 2 flexible.
  */
 export const deleteRecords = handler(
@@ -19,6 +19,7 @@ export const deleteRecords = handler(
   async ({ replicas }: { readonly replicas: ReplicaManager }, { topics, timeoutMs }) => {
     const byTopic = new Map<string, Map<number, PartitionRequest>>()
     for (const { name, partitions } of topics) {
+      if (partitions.length === 0) continue
       const known = byTopic.get(name) ?? new Map<number, PartitionRequest>()
       byTopic.set(name, known)
       for (const partition of partitions) known.set(partition.partitionIndex, partition)

@@ -58,12 +58,13 @@ export const listOffsets = handler(
 
 const REPEATED = Symbol('named more than once')
 
-/** The partitions of each topic, also of one that stands there in several places. */
+/** The partitions of each topic that has some, also of one that stands there in several places. */
 function byTopic(
   topics: ListOffsetsRequest['topics'],
 ): ReadonlyMap<string, Map<number, PartitionRequest | typeof REPEATED>> {
   const all = new Map<string, Map<number, PartitionRequest | typeof REPEATED>>()
   for (const { name, partitions } of topics) {
+    if (partitions.length === 0) continue
     const known = all.get(name) ?? new Map<number, PartitionRequest | typeof REPEATED>()
     all.set(name, known)
     for (const partition of partitions) {

@@ -60,8 +60,6 @@ function locate(
 ): void {
   const { log } = partition
   const { fetchOffset } = asked
-  // Kafka fails over it.
-  if (asked.maxBytes < 0) throw apiError('UNKNOWN_SERVER_ERROR', `a fetch of ${asked.maxBytes} bytes`)
   // Taken before the read, so that a follower at the end counts as caught up.
   const { highWatermark } = partition
   const lastStableOffset = log.lastStableOffset(highWatermark)
@@ -81,9 +79,14 @@ function locate(
   if (fetchOffset >= bound) return
   const location = (asked.location ??= { segment: null, position: 0, length: 0, firstBatchOffset: 0, isRecent: true })
   const limit = Math.min(asked.maxBytes, bytesMax)
+  // Kafka fails over it where there is something to read.
+  if (limit < 0) throw apiError('UNKNOWN_SERVER_ERROR', `a fetch of ${limit} bytes`)
   if (!log.locate(fetchOffset, limit, bound, true, location)) return
   // A first batch that does not fit is left out whole, except where something must be answered.
-  if (location.length > limit && !minOneBatch) return
+  if (location.length > limit && !minOneBatch) {
+    if (limit > 0) asked.abortedTransactions = null
+    return
+  }
   asked.bytes = location.length
   asked.log = log
   if (parameters.isReadCommitted) asked.abortedTransactions = log.abortedTransactions(fetchOffset, bound)

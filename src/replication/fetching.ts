@@ -132,16 +132,19 @@ export class Fetching {
       minBytes: Math.min(minBytes, bytesMax),
       maxBytes: bytesMax,
     }
-    const { known, unknown } = this.#sortAll(context.kind === 'error' ? [] : context.partitions)
+    const { known, unknown } = this.#sortAll(context.kind === 'error' ? [] : context.partitions, raw.apiVersion)
     const deadline = clock.now() + request.maxWaitMs
     const wire = { version: raw.apiVersion, correlationId: raw.correlationId, deadline }
     return new FetchOperation(this, raw.channel, wire, parameters, context, known, unknown)
   }
 
-  #sortAll(partitions: Iterable<FetchPartition>): { known: FetchPartition[]; unknown: FetchPartition[] } {
+  #sortAll(
+    partitions: Iterable<FetchPartition>,
+    version: number,
+  ): { known: FetchPartition[]; unknown: FetchPartition[] } {
     const known: FetchPartition[] = []
     const unknown: FetchPartition[] = []
-    for (const partition of partitions) this.#sort(partition, known, unknown)
+    for (const partition of partitions) this.#sort(partition, version, known, unknown)
     return { known, unknown }
   }
 
@@ -149,12 +152,12 @@ export class Fetching {
   #refresh(operation: FetchOperation): void {
     const { standing } = operation
     if (standing === null) return
-    const { known, unknown } = this.#sortAll(standing.unsettled)
+    const { known, unknown } = this.#sortAll(standing.unsettled, operation.version)
     operation.partitions = known
     operation.unknown = unknown
   }
 
-  #sort(partition: FetchPartition, known: FetchPartition[], unknown: FetchPartition[]): void {
+  #sort(partition: FetchPartition, version: number, known: FetchPartition[], unknown: FetchPartition[]): void {
     this.#lookUp(partition)
     partition.standing?.attach(partition, partition.topic?.hosted[partition.index])
     const code = presenceCode(partition)
@@ -162,7 +165,9 @@ export class Fetching {
       known.push(partition)
       return
     }
-    partition.fail(code)
+    // A name may be empty, too.
+    const isUnnamed = code === ErrorCode.UNKNOWN_TOPIC_ID && version < TOPIC_IDS_FROM
+    partition.fail(isUnnamed ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : code)
     // As Kafka answers for what it does not find.
     partition.abortedTransactions = []
     unknown.push(partition)
@@ -188,9 +193,9 @@ export class Fetching {
       const partition = asked.topic?.hosted[asked.index]
       if (partition === undefined) {
         asked.fail(asked.topic === undefined ? presenceCode(asked) : absenceCode(asked.topic, asked.index))
-      } else this.#read(operation, asked, partition, Math.max(0, left), minOneBatch)
+      } else this.#read(operation, asked, partition, left, minOneBatch)
       if (asked.bytes > 0) minOneBatch = false
-      left -= asked.bytes
+      left = Math.max(0, left - asked.bytes)
       if (asked.errorCode !== ErrorCode.NONE) this.#explain(operation, asked)
     }
   }

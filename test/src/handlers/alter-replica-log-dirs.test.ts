@@ -266,3 +266,14 @@ test('a move that a restart broke off goes on', async () => {
   assert.equal(partition.directory.path, to)
   assert.equal(partition.log.logEndOffset, 100)
 })
+
+test('of a replica that is named twice the last directory counts, and topics without partitions get no answer', async () => {
+  const { client, clock, from, to } = await filled()
+  const at = (path: string, topic: string, partitions: number[]) => ({ path, topics: [{ name: topic, partitions }] })
+  const dirs = [at('/nowhere', 't', [0, 0]), at(from, 'empty', []), at(to, 't', [0])]
+  assert.deepEqual(client.ask(AlterReplicaLogDirs, 2, { dirs }).results, [
+    { topicName: 't', partitions: [{ partitionIndex: 0, errorCode: 0 }] },
+  ])
+  await clock.settle()
+  assert.deepEqual(places(client), [`t-0 in ${to}`])
+})

@@ -75,3 +75,10 @@ test('with followers it waits for them, but not for ever', async () => {
   await clock.advance(1001)
   assert.equal(errorName(second.receive(DeleteRecords, 2).topics[0]!.partitions[0]!.errorCode), 'REQUEST_TIMED_OUT')
 })
+
+test('topics without partitions get no answer', async () => {
+  const { client, clock } = await filled()
+  client.send(DeleteRecords, 2, { timeoutMs: 1000, topics: [{ name: 't', partitions: [] }] })
+  await clock.settle()
+  assert.deepEqual(client.receive(DeleteRecords, 2).topics, [])
+})

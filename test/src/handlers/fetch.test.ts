@@ -420,3 +420,23 @@ test('a reader that does not take its records holds a bounded part of the memory
   slow.transport.close(null)
   assert.equal(broker.budget.used, 0)
 })
+
+test('a topic whose name is empty is not there, in versions that name topics', async () => {
+  const { client } = await filled()
+  const codes = (version: number) =>
+    fetchFrom(client, [{ topic: '' }], { version }).map(each => errorName(each.errorCode))
+  assert.deepEqual([codes(5), codes(12)], [['UNKNOWN_TOPIC_OR_PARTITION'], ['UNKNOWN_TOPIC_OR_PARTITION']])
+  assert.deepEqual(codes(13), ['UNKNOWN_TOPIC_ID'])
+})
+
+test('a negative size fails where there is something to read, and for the first partition alone', async () => {
+  const { client } = await filled()
+  const codes = (wanted: Wanted[], options: FetchOptions = {}) =>
+    fetchFrom(client, wanted, options).map(({ errorCode }) => errorName(errorCode))
+  assert.deepEqual(codes([{ maxBytes: -1 }]), ['UNKNOWN_SERVER_ERROR'])
+  assert.deepEqual(codes([{ maxBytes: -1, offset: 6 }]), ['NONE'])
+  assert.deepEqual(codes([{ maxBytes: -1, offset: 9 }]), ['OFFSET_OUT_OF_RANGE'])
+  const [first, second] = fetchFrom(client, [{ partition: 1 }, { partition: 0 }], { maxBytes: -1 })
+  assert.deepEqual([errorName(first!.errorCode), errorName(second!.errorCode)], ['UNKNOWN_SERVER_ERROR', 'NONE'])
+  assert.deepEqual(batchesOf(second!.records), [3])
+})

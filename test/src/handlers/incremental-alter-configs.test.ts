@@ -86,3 +86,10 @@ test('nothing asked, nothing answered, nobody disturbed', async () => {
   const { cluster, ask } = begin()
   assert.deepEqual([await ask([]), cluster.asked], [[], []])
 })
+
+test('levels need a value, whoever is meant', async () => {
+  const { ask } = begin()
+  const missing = 'Null value not supported for : root'
+  assert.deepEqual(await ask([[8, '1', 'root', 0, null]]), [['1', 42, missing]])
+  assert.deepEqual(await ask([[8, '2', 'root', 2, null]]), [['2', 42, missing]])
+})

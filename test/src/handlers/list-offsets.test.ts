@@ -154,3 +154,10 @@ test('after records were deleted the start is where they end', async () => {
   assert.deepEqual(await ask({ timestamp: -2 }), ['NONE', -1, 6, 0])
   assert.deepEqual(await ask({ timestamp: 0 }), ['NONE', -1, -1, -1])
 })
+
+test('topics without partitions get no answer', async () => {
+  const { client, clock } = await filled()
+  client.send(ListOffsets, 7, { replicaId: -1, isolationLevel: 0, topics: [{ name: 't', partitions: [] }] })
+  await clock.settle()
+  assert.deepEqual(client.receive(ListOffsets, 7).topics, [])
+})
