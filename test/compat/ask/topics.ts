@@ -311,6 +311,11 @@ export function deletionSteps(): Step[] {
     ask('DeleteTopics', 6, { topics: [{ name: null }], timeoutMs: 10_000 }, { about: 'neither name nor id' }),
     ask('DeleteTopics', 6, { topics: [{ name: 'kept', topicId: '$id' }], timeoutMs: 10_000 }, { about: 'name and id' }),
     ask('DeleteTopics', 6, { topics: [{ name: '' }], timeoutMs: 10_000 }),
-    ask('Metadata', 12, { topics: [{ name: 'made-v7' }], allowAutoTopicCreation: false }, { about: 'deleted' }),
+    ask(
+      'Metadata',
+      12,
+      { topics: [{ name: 'made-v7' }], allowAutoTopicCreation: false },
+      { about: 'deleted: a busy Kafka learns it a moment later', retry: { pointer: '/topics/0/errorCode', until: 3 } },
+    ),
   ]
 }
