@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logDirectory } from './cache.js'
-import { describeEnd, run } from './process.js'
+import { describeEnd, type Finished, type RunOptions, run } from './process.js'
 import { type Codec, codecOfFirstBatch } from './wire.js'
 
 /** What one check found. `error` is absent when it passed. */
@@ -20,6 +20,8 @@ export interface SuiteContext {
   /** Only checks whose name contains this are run. Empty: all. */
   readonly match: string
   readonly report: (result: Omit<CheckResult, 'suite'>) => void
+  /** Runs one of Kafka's tools, by its name. Default: in a virtual machine of its own. */
+  readonly runTool?: (tool: string, args: readonly string[], options: RunOptions) => Promise<Finished>
 }
 
 /** A client or a set of tools, and what it must be able to do with a broker. */

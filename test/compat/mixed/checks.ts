@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
 import { kafkajsLoad, kcatLoad, type Load } from '../cluster/load.js'
 import { check, eventually, type SuiteContext } from '../suite.js'
 import { copyClient, kafkajsPackages } from '../suites/kafkajs.js'
@@ -10,7 +9,7 @@ import { divergenceChecks } from './divergence.js'
 import { beganWithSnapshot, compareFiles, snapshotsOf } from './files.js'
 import { compareSnapshots } from './images.js'
 import type { Kind, MixedNode } from './node.js'
-import { changeMetadata, moveQuorumLeader, moveQuorumLeaderUntil, replaceVoter } from './quorum.js'
+import { changeMetadata, moveQuorumLeader, replaceVoter } from './quorum.js'
 import { brokersKnownTo, kcat, type Room, SETTLE_MS } from './room.js'
 import type { Scenario } from './scenarios.js'
 
@@ -53,7 +52,7 @@ export async function mixedChecks(context: SuiteContext, room: Room, scenario: S
     assert.deepEqual(room.nodes.flatMap(complaintsOf), [])
   })
   await check(context, 'snapshots of the same offset have the same records', async () => {
-    process.stdout.write(`     ${await compareSnapshots(room)} snapshots\n`)
+    process.stdout.write(`     ${await compareSnapshots(room, tools())} snapshots\n`)
   })
 }
 
@@ -124,7 +123,7 @@ async function startsAtCut(room: Room): Promise<void> {
 
 async function records(room: Room): Promise<void> {
   const expected: string[] = []
-  for (const { address } of room.brokers) {
+  const write = async (address: string) => {
     for (const codec of CODECS) {
       const lines = Array.from({ length: 200 }, (_, i) => `${address} ${codec} ${i}`)
       expected.push(...lines)
@@ -133,6 +132,7 @@ async function records(room: Room): Promise<void> {
       await kcat(['-b', address, '-P', '-t', BOTH, ...flags], `${lines.join('\n')}\n`)
     }
   }
+  await Promise.all(room.brokers.map(({ address }) => write(address)))
   expected.sort()
   for (const { address } of room.brokers) {
     const read = await kcat(['-b', address, '-C', '-t', BOTH, '-e', '-q'])
@@ -261,7 +261,7 @@ async function wipe(
 ): Promise<void> {
   const { room } = checks
   await check(checks, `${KIND_NAMES[kind]} leads the quorum`, async () => {
-    await moveQuorumLeader(room, kind, node)
+    await moveQuorumLeader(room, leader => leader.kind === kind && leader !== node)
     await room.untilInSync(watched, 3)
     await goOn(loads)
   })
@@ -300,7 +300,7 @@ async function raiseKRaftVersion({ room, tools }: Checks): Promise<void> {
   )
   assert.equal(new Set(voters.map(({ directoryId }) => directoryId)).size, voters.length)
   const before = await room.quorumLeader()
-  await moveQuorumLeaderUntil(room, leader => leader.id !== before.id)
+  await moveQuorumLeader(room, leader => leader.id !== before.id)
   await everyBroker(room)
 }
 
@@ -330,12 +330,16 @@ async function sameFiles({ room, tools }: Checks): Promise<void> {
     const states = await tools().succeed('consumer-groups', ['--describe', '--all-groups', '--state'])
     assert.doesNotMatch(states, /Stable|Rebalance/)
   }, SETTLE_MS)
+  const compare = () => {
+    const compared = compareFiles(room.nodes)
+    const problems = compared.flatMap(one => one.problems.map(problem => `${one.partition}: ${problem}`))
+    assert.deepEqual(problems, [])
+    return compared
+  }
   // What was written last needs a moment to reach all.
-  await pause(2000)
+  await eventually(async () => compare(), SETTLE_MS)
   await room.stopAll()
-  const compared = compareFiles(room.nodes)
-  const problems = compared.flatMap(one => one.problems.map(problem => `${one.partition}: ${problem}`))
-  assert.deepEqual(problems, [])
+  const compared = compare()
   const batches = compared.reduce((sum, one) => sum + one.batches, 0)
   process.stdout.write(`     ${batches} batches of ${compared.length} partitions\n`)
 }

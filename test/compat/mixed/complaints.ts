@@ -15,6 +15,19 @@ const ALLOWED = [
   /ReplicaManager .*Error processing append operation.*\n.*NotEnoughReplicasException/,
   /Exceptionally slow controller event|controller event queue overloaded/,
 ]
+/** What is an error only if that never follows which it was tried again for. */
+const PASSING = [
+  // A controller that finds no leader to register with for five seconds.
+  {
+    error: /ControllerRegistrationManager .*channel manager timed out before sending the request/,
+    after: /ControllerRegistrationManager .*Our registration has been persisted/,
+  },
+  // A broker that has registered names the epoch of its old registration until its metadata have the new one.
+  {
+    error: /AssignmentsManager .*global error: Response-level error: STALE_BROKER_EPOCH. Retrying/,
+    after: /BrokerLifecycleManager .*The broker has caught up/,
+  },
+]
 const SHOWN_MAX = 5
 const LINE_CHARS_MAX = 600
 
@@ -25,6 +38,8 @@ export function complaintsOf(node: MixedNode): string[] {
   const found = lines.filter((line, index) => {
     // The exception is on the line after it.
     const whole = `${line}\n${lines[index + 1] ?? ''}`
+    const passing = PASSING.find(({ error }) => error.test(line))
+    if (passing !== undefined) return !lines.slice(index).some(later => passing.after.test(later))
     return isError.test(line) && !ALLOWED.some(allowed => allowed.test(whole))
   })
   return found.slice(0, SHOWN_MAX).map(line => `${node.name}: ${line.slice(0, LINE_CHARS_MAX)}`)

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { check, eventually } from '../suite.js'
 import type { Checks } from './checks.js'
 import type { MixedNode } from './node.js'
-import { moveQuorumLeaderUntil } from './quorum.js'
+import { moveQuorumLeader } from './quorum.js'
 import { kcat, type Room, SETTLE_MS } from './room.js'
 
 /** A frozen follower must be thawed well before its session ends, ms. */
@@ -16,7 +16,7 @@ const FROZEN_MS_MAX = 3000
 export async function divergenceChecks(checks: Checks): Promise<void> {
   const { room } = checks
   // The leader of the quorum takes no part: to freeze it would begin an election besides.
-  const leader = await moveQuorumLeaderUntil(room, one => pairOf(room, one) !== null)
+  const leader = await moveQuorumLeader(room, one => pairOf(room, one) !== null)
   const { kafka, ottla } = pairOf(room, leader)!
   for (const [old, next] of [[kafka, ottla] as const, [ottla, kafka] as const]) {
     const name = `${old.name} is killed with records of its own, and takes those of ${next.name} instead`

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { oracleScript } from '../broker.js'
-import { runOrThrow } from '../process.js'
+import type { Tools } from '../suites/tools/tools.js'
 import type { MixedNode } from './node.js'
 import type { Room } from './room.js'
 
@@ -13,7 +12,7 @@ const COMPARED_MAX = 6
  * Compares snapshots of the metadata that nodes of both kinds have of the same offset: what one of them made of the log
  * must be what the other made of it. Returns how many there were; it is a matter of chance whether both took one there.
  */
-export async function compareSnapshots(room: Room): Promise<number> {
+export async function compareSnapshots(room: Room, tools: Tools): Promise<number> {
   const byName = new Map<string, MixedNode[]>()
   for (const node of room.nodes) {
     for (const name of snapshotFiles(node)) byName.set(name, [...(byName.get(name) ?? []), node])
@@ -21,7 +20,7 @@ export async function compareSnapshots(room: Room): Promise<number> {
   const common = [...byName].filter(([, nodes]) => new Set(nodes.map(({ kind }) => kind)).size > 1).sort()
   for (const [name, nodes] of common.slice(-COMPARED_MAX)) {
     const pair = (['kafka', 'ottla'] as const).map(kind => nodes.find(node => node.kind === kind)!)
-    const [kafka, ottla] = await Promise.all(pair.map(node => recordsIn(pathOf(node, name))))
+    const [kafka, ottla] = await Promise.all(pair.map(node => recordsIn(tools, pathOf(node, name))))
     assert.ok(kafka!.length > 0, `${name} has no records`)
     assert.deepEqual(ottla, kafka, `${name} of ${pair.map(node => node.name).join(' and ')}`)
   }
@@ -37,12 +36,10 @@ function snapshotFiles(node: MixedNode): string[] {
 }
 
 /** The records of a snapshot in Kafka's own words, in an order of ours: both kinds keep some things in hash tables. */
-async function recordsIn(file: string): Promise<string[]> {
+async function recordsIn(tools: Tools, file: string): Promise<string[]> {
   const flags = ['--cluster-metadata-decoder', '--skip-record-metadata', '--files', file]
-  const { stdout } = await runOrThrow('bash', [oracleScript, 'tool', 'dump-log', ...flags], {
-    timeoutMs: 120_000,
-    env: { KAFKA_HEAP: '-Xmx256M' },
-  })
+  const { code, stdout, stderr } = await tools.runAsIs('dump-log', flags)
+  assert.equal(code, 0, `dump-log ${file}\n${stderr}`)
   const payloads = stdout.split('\n').filter(line => line.startsWith('| payload: '))
   return payloads.map(line => JSON.stringify(ordered(JSON.parse(line.slice(11))))).sort()
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { installClients } from '../cluster/checks.js'
+import { ToolServer } from '../tool-server.js'
 import { mixedChecks } from './checks.js'
 import { roomOptions, roomPlace, roomUsage } from './options.js'
 import { installPrograms } from './programs.js'
@@ -29,14 +30,20 @@ export async function mixedMain(args: readonly string[]): Promise<number> {
   await installClients()
   const programs = await installPrograms()
   const results = new Results()
-  for (const scenario of chosen) {
-    process.stdout.write(`${scenario.name}: ${scenario.about}\n`)
-    const room = await Room.make(scenario.plan, programs, roomPlace(values, scenario.name))
-    await runChecks(room, context => mixedChecks(context, room, scenario), {
-      name: scenario.name,
-      match: values.match,
-      results,
-    })
+  const server = new ToolServer()
+  const runTool: ToolServer['run'] = (...call) => server.run(...call)
+  try {
+    for (const scenario of chosen) {
+      process.stdout.write(`${scenario.name}: ${scenario.about}\n`)
+      const room = await Room.make(scenario.plan, programs, roomPlace(values, scenario.name))
+      await runChecks(room, context => mixedChecks({ ...context, runTool }, room, scenario), {
+        name: scenario.name,
+        match: values.match,
+        results,
+      })
+    }
+  } finally {
+    server.end()
   }
   return results.summary()
 }

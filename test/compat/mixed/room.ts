@@ -44,7 +44,7 @@ export class Room {
     const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A')
     const place: Place = { folder, port, clusterId, programs }
     const nodes = plan.nodes.map(node => new MixedNode(node, plan, place))
-    for (const node of nodes) await node.format()
+    await Promise.all(nodes.map(node => node.format()))
     return new Room(plan, nodes, folder, options.folder !== undefined)
   }
 
@@ -107,32 +107,24 @@ export class Room {
 
   /** The partitions of a topic, as one broker knows them. */
   async partitions(topic: string, through = this.bootstrap): Promise<ListedPartition[]> {
-    const listed = JSON.parse(await kcat(['-b', through, '-L', '-J', '-t', topic])) as Listing
-    const ids = (list: readonly { id: number }[]) => list.map(({ id }) => id)
-    return (listed.topics[0]?.partitions ?? [])
-      .map(({ partition, leader, replicas, isrs }) => ({
-        partition,
-        leader,
-        replicas: ids(replicas),
-        isr: ids(isrs).sort(),
-      }))
-      .sort((a, b) => a.partition - b.partition)
+    return partitionsIn(JSON.parse(await kcat(['-b', through, '-L', '-J', '-t', topic])) as Listing, topic)
   }
 
   /** Every broker that runs says that so many replicas of each partition are in sync, and that it has a leader. */
   async untilInSync(topics: readonly string[], count: number): Promise<void> {
     for (const { address } of this.brokers.filter(node => node.isRunning)) {
-      for (const topic of topics) {
-        await eventually(async () => {
-          const partitions = await this.partitions(topic, address)
+      await eventually(async () => {
+        const listing = JSON.parse(await kcat(['-b', address, '-L', '-J'])) as Listing
+        for (const topic of topics) {
+          const partitions = partitionsIn(listing, topic)
           assert.ok(partitions.length > 0, `${topic} is not there, says ${address}`)
           for (const one of partitions) {
             const what = `${topic} through ${address}: ${JSON.stringify(partitions)}`
             assert.ok(one.leader > 0, what)
             assert.equal(one.isr.length, Math.min(count, one.replicas.length), what)
           }
-        }, SETTLE_MS)
-      }
+        }
+      }, SETTLE_MS)
     }
   }
 
@@ -159,6 +151,7 @@ async function leaderSaidBy(address: string): Promise<number> {
 interface Listing {
   readonly brokers: readonly { readonly id: number; readonly name: string }[]
   readonly topics: readonly {
+    readonly topic: string
     readonly partitions: readonly {
       readonly partition: number
       readonly leader: number
@@ -166,6 +159,18 @@ interface Listing {
       readonly isrs: readonly { readonly id: number }[]
     }[]
   }[]
+}
+
+function partitionsIn({ topics }: Listing, name: string): ListedPartition[] {
+  const ids = (list: readonly { id: number }[]) => list.map(({ id }) => id)
+  return (topics.find(({ topic }) => topic === name)?.partitions ?? [])
+    .map(({ partition, leader, replicas, isrs }) => ({
+      partition,
+      leader,
+      replicas: ids(replicas),
+      isr: ids(isrs).sort(),
+    }))
+    .sort((a, b) => a.partition - b.partition)
 }
 
 /** The names of the brokers that a broker tells of. */

@@ -12,6 +12,8 @@ const { COMPAT_BOOTSTRAP = 'localhost:9092', COMPAT_TOPIC = 'load' } = process.e
 const PAUSE_MS = 5
 /** How long records may take to reach the reader after the last one was written, ms. */
 const CATCH_UP_MS = 60_000
+/** How long the reader may take to leave its group in the end, ms. */
+const LEAVE_MS = 5000
 
 const kafka = new Kafka({
   clientId: 'load',
@@ -95,4 +97,6 @@ const summary = {
   disordered: disordered.slice(0, 10),
   changed: changed.slice(0, 10),
 }
+// A group that nobody has left is waited for until the session of its member ends.
+await Promise.race([consumer.disconnect().catch(() => {}), pause(LEAVE_MS)])
 process.stdout.write(`${JSON.stringify({ summary })}\n`, () => process.exit())

@@ -25,14 +25,15 @@ export interface Tools {
 /** A virtual machine that lives for a second need not optimise. */
 const javaOptions = '-Xmx256M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto'
 
+function runAlone(tool: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+  return run('bash', [oracleScript, 'tool', tool, ...args], options)
+}
+
 /** `server`: how the tools are told where to connect; `--bootstrap-controller` for the listener of controllers. */
 export function makeTools(context: SuiteContext, server = '--bootstrap-server'): Tools {
+  const { runTool: runAnywhere = runAlone } = context
   const runAsIs: Tools['run'] = (tool, args, options = {}) =>
-    run('bash', [oracleScript, 'tool', tool, ...args], {
-      timeoutMs: 60_000,
-      ...options,
-      env: { ...options.env, KAFKA_HEAP: javaOptions },
-    })
+    runAnywhere(tool, args, { timeoutMs: 60_000, ...options, env: { ...options.env, KAFKA_HEAP: javaOptions } })
   const runTool: Tools['run'] = (tool, args, options) => {
     const address = [server, context.bootstrap]
     // Tools with subcommands want what is for all of them in front; cluster alone has it behind.
