@@ -4,7 +4,7 @@ import type { Disk } from '#storage/disk.js'
 import { readBootstrapRecords } from '../metadata/bootstrap.js'
 import type { MetadataRecord } from '../metadata/record.js'
 import type { Ticket } from '../runtime/machine.js'
-import { pauseUntil } from '../runtime/pause.js'
+import { atPatiently, pauseUntil } from '../runtime/pause.js'
 import type { Clock, Logger, Millis, Random, Timer } from '../runtime/ports.js'
 import { AppendBuffer } from './append-buffer.js'
 import { failureOf, type RaftChannel } from './channel.js'
@@ -344,7 +344,7 @@ export class RaftDriver implements MetadataLog {
     this.#timer = null
     this.#timerDeadline = deadline
     if (deadline === Infinity) return
-    this.#timer = this.#options.clock.at(deadline, () => {
+    this.#timer = atPatiently(this.#options.clock, deadline, () => {
       this.#timer = null
       this.#post({ type: 'tick' })
     })

@@ -75,6 +75,17 @@ export class FutureReplicas {
     this.#run()
   }
 
+  /** Goes on with a copy in one of the directories that was begun before a restart. */
+  resumeIn(directories: readonly LogDirectory[], partition: Partition): void {
+    for (const directory of directories) {
+      const log = directory.getFuture(partition.topic.name, partition.index)
+      if (log === undefined || partition.future !== null) continue
+      if (directory === partition.directory || log.topicId !== partition.topic.id) {
+        guard(() => directory.deleteLog(log, this.#options.clock.wallTime()))
+      } else this.resume(partition, directory, log)
+    }
+  }
+
   /** Gives up a copy. */
   cancel(partition: Partition): void {
     const { future } = partition

@@ -35,7 +35,7 @@ export function addChores(
   housekeeping.add({
     name: 'the check of in-sync replicas',
     intervalMs: () => config.replicaLagMsMax / 2,
-    run: () => replicas.checkInSync(),
+    run: () => checkInSync(replicas),
   })
   housekeeping.add({
     name: 'the expiry of producers',
@@ -80,6 +80,17 @@ function* removeOldSegments(replicas: ReplicaManager, logger: Logger): Generator
   }
 }
 
+/** Looks for replicas that are not in sync any more. */
+export function* checkInSync(replicas: ReplicaManager): Generator<void, void, void> {
+  const isrs = replicas.cluster?.isrs
+  if (isrs === undefined) return
+  for (const partition of [...replicas.partitions()]) {
+    if (!partition.isLeader) continue
+    isrs.maybeShrink(partition)
+    yield
+  }
+}
+
 function* expireProducers(replicas: ReplicaManager, config: ReplicationConfig): Generator<void, void, void> {
   for (const partition of live(replicas)) {
     partition.log.expireProducers(replicas.wallTime(), config.producerExpirationMs)
@@ -87,10 +98,13 @@ function* expireProducers(replicas: ReplicaManager, config: ReplicationConfig): 
   }
 }
 
+/** Every second: those that have no `flush.ms`, which may be ten thousand, cost no more than a look. */
 function* flushDue(replicas: ReplicaManager): Generator<void, void, void> {
-  for (const partition of live(replicas)) {
-    const { log, config } = partition
-    if (config.flushMs === Infinity) continue
+  const timed: Partition[] = []
+  for (const partition of replicas.partitions()) if (partition.config.flushMs !== Infinity) timed.push(partition)
+  for (const partition of timed) {
+    if (partition.isGone || partition.isOffline) continue
+    const { log } = partition
     if (log.nextFlushDueMs <= replicas.wallTime()) {
       log.sync().catch(error => replicas.onSyncFailure(partition, log, error))
     }

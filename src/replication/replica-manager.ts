@@ -1,4 +1,4 @@
-import { ErrorCode } from '#protocol/errors.js'
+import { ApiError } from '#protocol/errors.js'
 import type { PartitionLog } from '#storage/log.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
@@ -30,6 +30,7 @@ import { addChores } from './replica-chores.js'
 import { guard, ReplicaPlacement } from './replica-placement.js'
 import type { ReplicationConfig } from './replication-config.js'
 import { apiError } from './replication-error.js'
+import { inSlices } from './slices.js'
 import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
 
 export interface ReplicaManagerOptions {
@@ -86,6 +87,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   readonly #cluster: ClusterReplication | null
   /** Replicas whose leader changed with the metadata that is being applied. */
   readonly #turning = new Set<Partition>()
+  /** Replicas that the metadata being applied wants here, and that are still to be made. */
+  readonly #missing: { readonly topic: HostedTopic; readonly index: number; readonly image: PartitionImage }[] = []
+  #isHalted = false
 
   constructor(options: ReplicaManagerOptions) {
     this.#options = options
@@ -185,7 +189,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     if (topic === undefined) throw apiError('UNKNOWN_TOPIC_OR_PARTITION')
     const partition = topic.hosted[index]
     if (partition !== undefined) return partition
-    throw codeError(absenceCode(topic, index))
+    throw new ApiError(absenceCode(topic, index))
   }
 
   /** Who leads a partition, and where clients of a listener reach it. */
@@ -203,24 +207,43 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     }
   }
 
-  onMetadata(delta: MetadataDelta, image: MetadataImage): void {
+  /** Quick, unless many replicas are made or removed: the files of those take their time, and others get their turn. */
+  onMetadata(delta: MetadataDelta, image: MetadataImage): void | Promise<void> {
+    return inSlices(this.#options.clock, this.#take(delta, image), () => this.#isHalted)
+  }
+
+  /** What is here follows the metadata in one piece; only who is made or removed may see others go first. */
+  *#take(delta: MetadataDelta, image: MetadataImage): Generator<void, void, void> {
     const isFirst = this.#image === null
     this.#image = image
     if (isFirst) this.#placement.setStraysAside(image)
-    for (const change of delta.topics.values()) if (change.after === null) this.#removeTopic(change)
+    for (const change of delta.topics.values()) {
+      if (change.after !== null) continue
+      this.#removeTopic(change)
+      yield
+    }
     for (const change of delta.topics.values()) if (change.after !== null) this.#changeTopic(change)
     this.#changeConfigs(delta)
-    this.#turnReplicas(delta, image)
+    this.#turnReplicas(image)
+    this.#changeBrokers(delta, image)
+    for (const { topic, index, image: partition } of this.#missing.splice(0)) {
+      this.#makeReplica(topic, index, partition)
+      yield
+    }
+    this.#turnReplicas(image)
     if (isFirst) for (const directory of this.#placement.online()) guard(() => directory.checkpoint())
   }
 
   /** Lets those that follow fetch from where their leaders are now. */
-  #turnReplicas(delta: MetadataDelta, image: MetadataImage): void {
+  #turnReplicas(image: MetadataImage): void {
     const turned = [...this.#turning]
     this.#turning.clear()
     this.#cluster?.following.update(turned, image)
     for (const partition of turned) this.#deletions.onMoved(partition)
-    if (delta.brokers.size === 0) return
+  }
+
+  #changeBrokers({ brokers }: MetadataDelta, image: MetadataImage): void {
+    if (brokers.size === 0) return
     this.#cluster?.following.brokersChanged(image)
     // A broker that is gone holds up nobody's deletion.
     this.#deletions.onAllMoved()
@@ -250,11 +273,10 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     const count = after!.partitions.length
     const topic = this.topics.byId(id) ?? this.topics.add(name, id, count)
     topic.partitionCount = count
-    const config = this.#options.configOf(name)
-    for (const index of partitions) this.#changePartition(topic, index, after!.partitions[index]!, config)
+    for (const index of partitions) this.#changePartition(topic, index, after!.partitions[index]!)
   }
 
-  #changePartition(topic: HostedTopic, index: number, image: PartitionImage, config: PartitionConfig): void {
+  #changePartition(topic: HostedTopic, index: number, image: PartitionImage): void {
     const known = topic.hosted[index]
     const isHere = image.replicas.includes(this.nodeId)
     if (!isHere) {
@@ -262,15 +284,21 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       if (known !== undefined) this.#removeReplica(known)
       return
     }
-    const partition = known ?? this.#createReplica(topic, index, image, config)
-    if (partition === null) {
-      topic.offline.add(index)
-      return
-    }
+    if (known === undefined) this.#missing.push({ topic, index, image })
+    else this.#changeReplica(known, image, false)
+  }
+
+  #makeReplica(topic: HostedTopic, index: number, image: PartitionImage): void {
+    const partition = this.#createReplica(topic, index, image, this.#options.configOf(topic.name))
+    if (partition === null) topic.offline.add(index)
+    else this.#changeReplica(partition, image, true)
+  }
+
+  #changeReplica(partition: Partition, image: PartitionImage, isNew: boolean): void {
     const wasLeader = partition.isLeader
     const epoch = partition.leaderEpoch
     guard(() => partition.apply(image))
-    if (epoch !== partition.leaderEpoch || known === undefined) this.#turning.add(partition)
+    if (epoch !== partition.leaderEpoch || isNew) this.#turning.add(partition)
     else this.#deletions.onMoved(partition)
     const changed = wasLeader !== partition.isLeader || (partition.isLeader && epoch !== partition.leaderEpoch)
     if (changed) this.#options.onLeadership?.(partition, partition.isLeader)
@@ -295,7 +323,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       const partition = new Partition(this, topic, index, { log, directory, highWatermark }, config)
       topic.hosted[index] = partition
       this.#placement.count(directory, 1)
-      this.#resumeFuture(partition)
+      this.futures.resumeIn(this.#placement.online(), partition)
       // The controller is told where the replica is, if it thinks otherwise.
       if (directory.metaProperties?.directoryId !== assigned) this.#cluster?.reportDirectory(partition, directory)
       return partition
@@ -303,17 +331,6 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       if (!(error instanceof LogError)) throw error
       this.#options.logger.error({ err: error, topic: topic.name, partition: index }, 'a partition cannot be created')
       return null
-    }
-  }
-
-  /** Goes on with a copy in another directory that was begun before a restart. */
-  #resumeFuture(partition: Partition): void {
-    for (const directory of this.#placement.online()) {
-      const log = directory.getFuture(partition.topic.name, partition.index)
-      if (log === undefined || partition.future !== null) continue
-      if (directory === partition.directory || log.topicId !== partition.topic.id) {
-        guard(() => directory.deleteLog(log, this.wallTime()))
-      } else this.futures.resume(partition, directory, log)
     }
   }
 
@@ -434,17 +451,6 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     this.#deletions.onMoved(partition)
   }
 
-  /** Looks for replicas that are not in sync any more. A generator, for there may be many partitions. */
-  *checkInSync(): Generator<void, void, void> {
-    const isrs = this.#cluster?.isrs
-    if (isrs === undefined) return
-    for (const partition of [...this.partitions()]) {
-      if (!partition.isLeader) continue
-      isrs.maybeShrink(partition)
-      yield
-    }
-  }
-
   /** Retention has moved the start of a log. */
   onLogStartMoved(partition: Partition): void {
     partition.onStartMoved()
@@ -465,6 +471,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
 
   /** Does nothing more by itself: no chores, no copies, no compaction, no deadlines. */
   halt(): void {
+    this.#isHalted = true
     this.#cluster?.close()
     this.housekeeping.close()
     this.#cleaning.close()
@@ -483,16 +490,5 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
         this.#options.logger.error({ err: error, directory: directory.path }, 'a log directory was not closed cleanly')
       }
     }
-  }
-}
-
-function codeError(code: ErrorCode): Error {
-  switch (code) {
-    case ErrorCode.KAFKA_STORAGE_ERROR:
-      return apiError('KAFKA_STORAGE_ERROR')
-    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
-      return apiError('NOT_LEADER_OR_FOLLOWER')
-    default:
-      return apiError('UNKNOWN_TOPIC_OR_PARTITION')
   }
 }

@@ -6,6 +6,7 @@ import { Produce } from '#protocol/messages/produce.js'
 import { batchPositions } from '#protocol/records/batch.js'
 import { readRecords } from '#protocol/records/reader.js'
 import type { Partition } from '#src/replication/partition.js'
+import { checkInSync } from '#src/replication/replica-chores.js'
 import { ThrottledReplicas } from '#src/replication/replication-quota.js'
 import { ReplicaCluster } from '../../support/replica-cluster.js'
 import type { WireClient } from '../../support/wire-client.js'
@@ -363,7 +364,7 @@ test('a follower of many partitions costs its leader what moves, and nothing tha
   await cluster.clock.advance(10_000)
   send(client, ['b'], { partition: 8 })
   await cluster.clock.advance(0)
-  for (const _ of replicas.checkInSync());
+  for (const _ of checkInSync(replicas));
   await cluster.clock.advance(20)
   assert.equal(answerOf(client).error, 'NONE')
   assert.equal(cluster.alterPartitions, 0)

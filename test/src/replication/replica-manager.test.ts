@@ -50,6 +50,30 @@ test('what keeps deleted files from being removed is told, unless it is a direct
   )
 })
 
+test('while many replicas are made others have their turn, and a stop makes no more of them', async () => {
+  const { broker, client, clock } = await replicaSetting()
+  broker.createTopic('t', 1)
+  const passing = clock.now.bind(clock)
+  let spent = 0
+  // Every look at the clock finds that making one more replica took a while.
+  clock.now = () => passing() + spent++
+  broker.createTopic('many', 40)
+  const made = (): number => [...broker.replicas.partitions()].length
+  const atOnce = made()
+  assert.ok(atOnce > 1 && atOnce < 20, `${atOnce} replicas`)
+  assert.equal(errorName(produceTo(client, batchOf(['a'])).errorCode), 'NONE')
+  const late = { topic: 'many', partition: 39 }
+  assert.equal(errorName(produceTo(client, batchOf(['a']), late).errorCode), 'NOT_LEADER_OR_FOLLOWER')
+  await clock.settle()
+  assert.equal(made(), 41)
+  assert.equal(errorName(produceTo(client, batchOf(['a']), late).errorCode), 'NONE')
+  broker.createTopic('more', 40)
+  broker.replicas.halt()
+  const before = made()
+  await clock.settle()
+  assert.equal(made(), before)
+})
+
 test('a topic of the same name that is made again is empty', async () => {
   const { broker, client } = await replicaSetting()
   broker.createTopic('t', 1)
