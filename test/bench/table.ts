@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Figure, median } from './works.js'
@@ -45,9 +45,26 @@ export function row(work: string, figure: Row['figure'], values: ReadonlyMap<str
   return { work, figure, values: new Map([...values].map(([name, all]) => [name, median(all)])) }
 }
 
+/** Figures of each kind, in the order in which they were measured. */
+export class Figures {
+  readonly #all = new Map<string, Map<string, number[]>>()
+
+  add(figure: string, name: string, value: number): void {
+    const ofFigure = this.#all.get(figure) ?? new Map<string, number[]>()
+    ofFigure.set(name, [...(ofFigure.get(name) ?? []), value])
+    this.#all.set(figure, ofFigure)
+  }
+
+  of(figure: string): ReadonlyMap<string, readonly number[]> {
+    return this.#all.get(figure) ?? new Map()
+  }
+}
+
 /** A folder for everything that a run makes. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'ottla-bench-'))
+  const folder = mkdtempSync(join(tmpdir(), 'ottla-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Builds the load generator; returns its path. */

@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Kind, removeDirectory } from '../brokers.js'
-import { compileLoad, printTable, type Row, row, temporaryFolder } from '../table.js'
+import { compileLoad, Figures, printTable, type Row, row, temporaryFolder } from '../table.js'
 import { type Measured, measure, type Work } from '../works.js'
-import { type Cluster, hasEnded, NODES, type NodeId, portOf, startNodes } from './nodes.js'
+import { type Cluster, hasEnded, NODES, type NodeId, portOf, portsOf, startNodes } from './nodes.js'
+import { partitionRows } from './partitions.js'
 import { activeController, createTopic, GapProducer, leaderPort } from './producer.js'
 
 /*
  * npm run bench -- cluster [--rounds 3] [--seconds 6] [--warm 60] [--only produce,latency,start,gap,partitions]
- *   [--partitions 10000] [--skip-kafka]
+ *   [--partitions 10000] [--skip-kafka] [--skip-ottla]
  *
  * Three nodes of Ottla and three of Apache Kafka, each broker and controller in one, by turns on this machine: three
  * replicas, min.insync.replicas=2, acks=all.
@@ -18,7 +19,6 @@ const NAMES: readonly Kind['name'][] = ['Ottla', 'Kafka']
 const SESSION_MS = 9000
 const SETTLE_MS = 5000
 const WARM_BATCHES = 200
-const IDLE_SECONDS = 10
 
 const TOPIC = 'bench'
 const settle = (ms = SETTLE_MS) => new Promise(resolve => setTimeout(resolve, ms))
@@ -72,6 +72,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
       only: { type: 'string', default: '' },
       partitions: { type: 'string', default: '10000' },
       'skip-kafka': { type: 'boolean', default: false },
+      'skip-ottla': { type: 'boolean', default: false },
     },
   })
   const only = values.only === '' ? [] : values.only.split(',')
@@ -79,7 +80,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     warmSeconds: Number(values.warm),
-    names: values['skip-kafka'] ? ['Ottla'] : NAMES,
+    names: NAMES.filter(name => !values[`skip-${name === 'Kafka' ? 'kafka' : 'ottla'}`]),
     partitions: Number(values.partitions),
     isWanted: name => only.length === 0 || only.some(word => name.includes(word)),
   }
@@ -91,26 +92,9 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
     printTable(await startRows(folder, options))
     printTable(await loadRows(folder, load, options))
     printTable(await gapRows(folder, options))
-    printTable(await partitionRows(folder, options))
+    if (options.isWanted('partitions')) printTable(await partitionRows(folder, options))
   } finally {
     removeDirectory(folder)
-  }
-}
-
-const portsOf = (name: Kind['name']) => NODES.map(node => portOf(name, node))
-
-/** Figures of each kind, in the order in which they were measured. */
-class Figures {
-  readonly #all = new Map<string, Map<string, number[]>>()
-
-  add(figure: string, name: string, value: number): void {
-    const ofFigure = this.#all.get(figure) ?? new Map<string, number[]>()
-    ofFigure.set(name, [...(ofFigure.get(name) ?? []), value])
-    this.#all.set(figure, ofFigure)
-  }
-
-  of(figure: string): ReadonlyMap<string, readonly number[]> {
-    return this.#all.get(figure) ?? new Map()
   }
 }
 
@@ -238,39 +222,4 @@ async function gapRows(folder: string, { names, rounds, isWanted }: Options): Pr
     row(work, figure('kill -9 of leader and active controller in one (1.5 s)'), figures.of('both')),
     row(work, figure('frozen leader (session timeout of 9 s, and 0.5 s)'), figures.of('frozen')),
   ].filter(({ values }) => values.size > 0)
-}
-
-const PARTITIONS_OF_A_TOPIC = 100
-
-/** Many partitions of three replicas: what they cost when nothing happens, and how long one takes to fail over. */
-async function partitionRows(folder: string, { names, rounds, isWanted, partitions }: Options): Promise<Row[]> {
-  if (!isWanted('partitions')) return []
-  const figures = new Figures()
-  for (const name of names) {
-    const directory = join(folder, `partitions-${name}`)
-    const cluster = startNodes(name, directory)
-    try {
-      const topics = Math.ceil(partitions / PARTITIONS_OF_A_TOPIC)
-      for (let i = 0; i < topics; i++) await createTopic(portsOf(name), `many-${i}`, PARTITIONS_OF_A_TOPIC)
-      await createTopic(portsOf(name), TOPIC)
-      await settle(3 * SETTLE_MS)
-      for (let round = 0; round < rounds; round++) {
-        const before = cluster.cpuSeconds()
-        await settle(IDLE_SECONDS * 1000)
-        figures.add('idle', name, (cluster.cpuSeconds() - before) / IDLE_SECONDS)
-        figures.add('memory', name, cluster.residentMib())
-        figures.add('failover', name, await gapOf(cluster, await leaderOf(name), 'kill -9'))
-        await settle(2 * SETTLE_MS)
-      }
-    } finally {
-      await cluster.stop('SIGKILL')
-      removeDirectory(directory)
-    }
-  }
-  const work = `3 nodes, ${partitions} partitions of RF 3`
-  return [
-    row(work, { name: 'idle CPU of all nodes', unit: 's/s', max: 0.5 }, figures.of('idle')),
-    row(work, { name: 'failover of one node: longest gap', unit: 'ms', max: 0.5 }, figures.of('failover')),
-    row(work, { name: 'resident memory of all', unit: 'MiB' }, figures.of('memory')),
-  ]
 }

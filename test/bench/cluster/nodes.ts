@@ -17,6 +17,11 @@ export function portOf(name: Name, node: NodeId): number {
   return BASE_PORTS[name] + 10 * node
 }
 
+/** Where clients reach the nodes, by node. */
+export function portsOf(name: Name): number[] {
+  return NODES.map(node => portOf(name, node))
+}
+
 type NodeProcess = ReturnType<typeof spawnBroker>
 
 /** Three processes, each broker and controller in one. */
