@@ -57,6 +57,8 @@ export interface Channel {
   refuse(why: string): void
   /** The peer is likely to ask again as soon as it has the answer that is written next. */
   expectRequest?(): void
+  /** The peer is a replica: what it fetches goes before what consumers do. */
+  expectReplication?(): void
 }
 
 /** The answers of one connection, which leave it in the order of the requests. */

@@ -96,6 +96,7 @@ export class Fetching {
     }
     const context = sessions.open(request, version >= TOPIC_IDS_FROM, clock.now())
     const operation = this.#operation(raw, request, context)
+    if (!isConsumer(request.replicaId)) raw.channel.expectReplication?.()
     this.#readAll(operation)
     this.#noteFollower(operation)
     if (this.#mayAnswer(operation, request.maxWaitMs)) {
@@ -186,7 +187,8 @@ export class Fetching {
   #readAll(operation: FetchOperation): void {
     const { budget } = this.#options
     const { parameters } = operation
-    let left = Math.min(parameters.maxBytes, Math.max(ANSWER_BYTES_MIN, Math.floor(budget.left * BUDGET_SHARE)))
+    const room = isConsumer(parameters.replicaId) ? budget.leftForConsumers : budget.left
+    let left = Math.min(parameters.maxBytes, Math.max(ANSWER_BYTES_MIN, Math.floor(room * BUDGET_SHARE)))
     let minOneBatch = true
     for (const asked of operation.partitions) {
       this.#lookUp(asked)

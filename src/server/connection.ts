@@ -111,6 +111,7 @@ export class ServerConnection implements ConnectionHandler {
   #heldAt = 0
   #paused = false
   #inTakeUp = false
+  #isFollower = false
 
   readonly #closeListeners = new Set<() => void>()
 
@@ -129,6 +130,10 @@ export class ServerConnection implements ConnectionHandler {
 
   expectRequest(): void {
     this.transport.expectRequest?.()
+  }
+
+  expectReplication(): void {
+    this.#isFollower = true
   }
 
   get clientAddress(): string {
@@ -322,18 +327,28 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   #mayStart(buffer: Buffer, at: number, size: number): boolean {
-    const { limits, budget, frames } = this.#host
+    const { limits, budget } = this.#host
     const replies = this.replies
     if (replies.unsentBytes > limits.unsentBytesMax) return false
     if (replies.pending > 0) {
       if (replies.pending >= limits.inFlightRequestsMax || replies.keptBytes >= limits.inFlightBytesMax) return false
       if (replies.pendingSerial > 0) return false
-      const order = size < 2 ? 'serial' : frames.orderOf(this.listenerKind, (buffer[at]! << 8) | buffer[at + 1]!)
+      const order = this.#orderOf(buffer, at, size)
       if (order === 'serial' || (order === 'alone' && replies.pendingAlone > 0)) return false
+    }
+    if (budget.leftForConsumers > 0) return true
+    if (!this.#isFollower && this.#orderOf(buffer, at, size) === 'alone') {
+      budget.waitAsConsumer(this)
+      return false
     }
     if (budget.left > 0) return true
     budget.wait(this, 1)
     return false
+  }
+
+  #orderOf(buffer: Buffer, at: number, size: number): RequestOrder {
+    if (size < 2) return 'serial'
+    return this.#host.frames.orderOf(this.listenerKind, (buffer[at]! << 8) | buffer[at + 1]!)
   }
 
   /** Keeps what may not be begun yet and stops reading. */

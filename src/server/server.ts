@@ -148,7 +148,9 @@ export class Server implements ConnectionHost {
     }
     const addressed = { host, port, backlog, onAcceptError }
     const listener = await this.#network.listen(addressed, transport => this.#accept(transport, options))
-    this.#listeners.push({ kind: options.kind, listener })
+    // Closed meanwhile: nobody would close it later.
+    if (this.#closing) await listener.close()
+    else this.#listeners.push({ kind: options.kind, listener })
     return listener.port
   }
 

@@ -42,6 +42,28 @@ test('those who wait are called in order, one by one, each when there is what it
   assert.equal(budget.isShort, false)
 })
 
+test('consumers get three quarters of it, and come after all others', () => {
+  const budget = new MemoryBudget(100)
+  const log: string[] = []
+  const waiter = (name: string) => ({ onMemory: () => void log.push(name) })
+  assert.equal(budget.leftForConsumers, 75)
+  budget.take(100)
+  const [first, second, gone, other] = [waiter('first'), waiter('second'), waiter('gone'), waiter('other')] as const
+  for (const each of [gone, first, second]) budget.waitAsConsumer(each)
+  budget.wait(other, 10)
+  budget.forget(gone)
+  budget.give(20)
+  assert.deepEqual(log, ['other'])
+  assert.equal(budget.isShort, true, 'consumers wait')
+  budget.pass()
+  assert.deepEqual(log, ['other'])
+  budget.give(10)
+  assert.deepEqual(log, ['other', 'first'])
+  assert.deepEqual([budget.isShort, budget.isWaiting(first), budget.isWaiting(second)], [false, false, true])
+  budget.pass()
+  assert.deepEqual(log, ['other', 'first', 'second'])
+})
+
 test('nobody waits for what will never be there', () => {
   assert.throws(() => new MemoryBudget(100).wait({ onMemory: () => {} }, 101), RangeError)
 })

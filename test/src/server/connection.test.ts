@@ -320,6 +320,26 @@ test('while memory is short, those who hold some and do not move are closed', as
   assert.equal(budget.used, 500_000)
 })
 
+test('what consumers leave lying holds up other consumers, and neither followers nor anybody else', async () => {
+  const { frames, dial, budget, clock, server, transport } = await setting({}, 1_000_000)
+  const [follower, other] = [dial(), dial()]
+  const [, second] = server.connections()
+  second!.expectReplication()
+  budget.take(800_000)
+  const rest = transport.feed(frame(ALONE, 1))
+  assert.equal(transport.isPaused, true)
+  for (const [index, order] of [SERIAL, FREE, SERIAL].entries()) other.feed(frame(order, 2 + index))
+  follower.feed(frame(ALONE, 5))
+  assert.deepEqual(frames.started, [2, 3, 4, 5])
+  assert.equal(budget.isShort, true, 'so that who does not move is closed')
+  budget.give(100_000)
+  await clock.settle()
+  transport.feed(rest)
+  await clock.settle()
+  assert.deepEqual(frames.started, [2, 3, 4, 5, 1])
+  assert.equal(budget.used, 700_000)
+})
+
 test('a connection that is closed gives everything back, at whatever point', async () => {
   const { frames, dial, budget, clock } = await setting({ inFlightRequestsMax: 2 })
   frames.isLater = true
@@ -422,6 +442,14 @@ test('who is not ready for clients lets controllers in, and the clients that wai
   server.updateLimits({ ...TEST_LIMITS, closedTo: null })
   transport.feed(frame(FREE, 2))
   assert.deepEqual(frames.started, [1, 2])
+})
+
+test('a listener that opens while the server is closed does not stay', async () => {
+  const { server, dial } = await setting()
+  const opening = server.listen({ name: 'LATE', kind: 'broker', host: '', port: 0, backlog: 1 })
+  await server.close()
+  const port = await opening
+  assert.throws(() => dial(port))
 })
 
 test('listeners of one kind close alone', async () => {
