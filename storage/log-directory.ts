@@ -219,7 +219,10 @@ export class LogDirectory {
     return log
   }
 
-  /** Opens (or makes) the log of `__cluster_metadata`, of which every batch is checked, as Kafka does. */
+  /**
+   * Opens (or makes) the log of `__cluster_metadata`, of which every batch is checked, as Kafka does. Throws LogError
+   * when batches are bad that cannot come of a crash: without them, partitions would be taken for nobody's.
+   */
   openMetadataLog(options: CreateLogOptions): { readonly log: PartitionLog; readonly recovery: RecoveryReport | null } {
     const name = folderName(options.topic, options.partition)
     const path = `${this.path}/${name}`
@@ -233,6 +236,7 @@ export class LogDirectory {
         isClean: false,
         logStartOffset: 0,
         recoveryPoint: 0,
+        isWhole: this.wasCleanShutdown,
       })
       const { state, recovery } = runToEnd(steps)
       return { log: new PartitionLog(state), recovery }

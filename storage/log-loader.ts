@@ -31,6 +31,11 @@ export interface LoadLogOptions {
   readonly logStartOffset: number
   readonly recoveryPoint: number
   readonly nowMs: number
+  /**
+   * Everything in it was on the device, so that only its end can be torn: throws LogError, and leaves the files, when
+   * batches lie behind the first bad one. Otherwise they are cut off with it.
+   */
+  readonly isWhole?: boolean
 }
 
 export interface LoadedLog {
@@ -116,7 +121,7 @@ function* settle(
   }
   let report: RecoveryReport | null = null
   if (from !== Infinity) {
-    report = yield* new Recovery(state, from, notes).run()
+    report = yield* new Recovery(state, from, notes, options.isWhole ?? false).run()
   } else {
     state.recoveryPoint = state.logEndOffset
     state.checkpointedRecoveryPoint = options.recoveryPoint

@@ -1,4 +1,4 @@
-import { hasProducerId, isControl, magic } from '#protocol/records/batch.js'
+import { currentMagic, hasProducerId, isControl, magic } from '#protocol/records/batch.js'
 import { InvalidRecordError } from '#protocol/records/error.js'
 import {
   baseOffsetAt,
@@ -10,6 +10,7 @@ import {
   soundSizeAt,
 } from './any-batch.js'
 import { indexSuffix, logSuffix, timeIndexSuffix } from './file-names.js'
+import { LogError } from './log-error.js'
 import type { LogState } from './log-state.js'
 import type { RecoveryReport } from './log-types.js'
 import type { ProducerState } from './producer-state.js'
@@ -19,6 +20,8 @@ import type { FoundBatch, Segment } from './segment.js'
 const chunkBytes = 1_048_576
 /** No batch is larger: what claims to be is damage. */
 const batchBytesMax = 0x1000_0000
+/** How far behind damage a whole batch is looked for. */
+const searchedBytesMax = 0x0400_0000
 /** Bytes after which others may run. */
 const yieldBytes = 4 * chunkBytes
 
@@ -43,6 +46,7 @@ export class Recovery {
   readonly #state: LogState
   readonly #recoveryPoint: number
   readonly #notes: string[]
+  readonly #isWhole: boolean
   readonly #found: FoundBatch = { position: 0, size: 0, baseOffset: 0 }
   #buffer = Buffer.alloc(0)
   /** Known from the first transaction marker that is met on. */
@@ -51,10 +55,12 @@ export class Recovery {
   #scannedBytes = 0
   #bytesUntilYield = yieldBytes
 
-  constructor(state: LogState, recoveryPoint: number, notes: string[]) {
+  /** isWhole: see LoadLogOptions */
+  constructor(state: LogState, recoveryPoint: number, notes: string[], isWhole: boolean) {
     this.#state = state
     this.#recoveryPoint = recoveryPoint
     this.#notes = notes
+    this.#isWhole = isWhole
   }
 
   *run(): Generator<void, RecoveryReport | null, void> {
@@ -71,7 +77,9 @@ export class Recovery {
       const gap = index > first ? this.#gapBefore(segment) : null
       const damage = gap ?? (yield* this.#scan(segment, index === first))
       if (damage !== null) {
-        truncated = this.#cut(gap === null ? index : index - 1, damage)
+        const at = gap === null ? index : index - 1
+        if (this.#isWhole) this.#expectEnd(at, damage)
+        truncated = this.#cut(at, damage)
         break
       }
       if (index < state.segments.length - 1) segment.seal()
@@ -283,6 +291,24 @@ export class Recovery {
 
   #baseOffsetAtFile(segment: Segment, position: number): number {
     return baseOffsetAt(segment.file.read(position, headerBytesMax), 0)
+  }
+
+  /** Throws LogError if a whole batch lies behind the damage in segment `index`. */
+  #expectEnd(index: number, { position, reason }: Damage): void {
+    const { segments, logEndOffset } = this.#state
+    const segment = segments[index]!
+    const rest = segment.file.read(position, Math.min(segment.size - position, searchedBytesMax))
+    let isEnd = index === segments.length - 1
+    for (let at = 1; isEnd && at + headerBytesMax <= rest.length; at++) {
+      if (magic(rest, at) !== currentMagic || soundSizeAt(rest, at, rest.length - at) === 0) continue
+      isEnd = baseOffsetAt(rest, at) < logEndOffset || !isIntactAt(rest, at)
+    }
+    if (isEnd) return
+    const text =
+      `${segment.pathOf(logSuffix)} is damaged at byte ${position} (${reason}), and what lies behind it was written ` +
+      'long before the last clean stop: the disk has changed it. Restore the file from a backup, or take the directory ' +
+      'of a node whose cluster has other copies away and format it anew.'
+    throw new LogError('KAFKA_STORAGE_ERROR', text)
   }
 
   /** Ends the log in segment `index` at the damage, and removes what comes after. */

@@ -62,8 +62,13 @@ export class DirectoryLoader implements MetadataSubscriber {
     const { logs, recoveries, ignored, notes } = report
     for (const recovery of recoveries) {
       const isCut = recovery.truncated !== null
-      const text = isCut ? 'a log was cut back to its last sound batch' : 'a log was recovered'
-      this.#logger[isCut ? 'warn' : 'debug']({ ...recovery }, text)
+      const isMended = recovery.notes.length > 0
+      const text = isCut
+        ? 'a log was cut back to its last sound batch'
+        : isMended
+          ? 'a log was mended'
+          : 'a log was recovered'
+      this.#logger[isCut || isMended ? 'warn' : 'debug']({ ...recovery }, text)
     }
     for (const note of notes) this.#logger.warn({ directory: directory.path }, note)
     if (ignored.length > 0) {

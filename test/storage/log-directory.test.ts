@@ -34,12 +34,12 @@ test('meta.properties of version 1 and of version 0 are read, and written as ver
   disk.replaceFile('/data/meta.properties', Buffer.from('#Mon\nbroker.id=7\nversion=0\ncluster.id = a\\:b\n'))
   const directory = openLogDirectory({ disk, path: '/data' })
   assert.deepEqual(directory.metaProperties, { version: 0, clusterId: 'a:b', nodeId: 7, directoryId: null })
-  directory.writeMetaProperties({ version: 1, clusterId: 'abc', nodeId: 8, directoryId: 'xyz' })
+  directory.writeMetaProperties({ version: 1, clusterId: 'abc', nodeId: 8, directoryId: otherId })
   directory.abandon()
   const text = disk.readFile('/data/meta.properties').toString()
-  assert.equal(text, '#\ncluster.id=abc\ndirectory.id=xyz\nnode.id=8\nversion=1\n')
+  assert.equal(text, `#\ncluster.id=abc\ndirectory.id=${otherId}\nnode.id=8\nversion=1\n`)
   const again = openLogDirectory({ disk, path: '/data' }).metaProperties!
-  assert.deepEqual(again, { version: 1, clusterId: 'abc', nodeId: 8, directoryId: 'xyz' })
+  assert.deepEqual(again, { version: 1, clusterId: 'abc', nodeId: 8, directoryId: otherId })
   expectOwner('/data', again, { clusterId: 'abc', nodeId: 8 })
   assert.throws(
     () => expectOwner('/data', again, { clusterId: 'abd', nodeId: 8 }),
@@ -55,6 +55,7 @@ test('meta.properties that make no sense are named with the line', () => {
     ['version=1\nnode.id=1\n', /cluster\.id is missing/],
     ['version=1\nnode.id=one\n', /'one' is no node id/],
     ['version=1\n==\n', /line 2/],
+    ['version=1\nnode.id=1\ncluster.id=x\ndirectory.id=xyz\n', /directory\.id 'xyz' is no uuid/],
   ] as const) {
     const disk = new SimDisk()
     disk.makeDirectory('/data')
@@ -290,6 +291,28 @@ test('the metadata log is checked from its beginning, and is none of the logs', 
   const again = rig({}, disk).directory.openMetadataLog(options)
   assert.equal(again.recovery?.truncated?.bytes, 4)
   assert.deepEqual([again.log.logEndOffset, again.log.latestEpoch], [1, 3])
+})
+
+test('the metadata log is not cut where whole batches lie behind the damage, if the stop was clean', async () => {
+  const options = { topic: '__cluster_metadata', partition: 0, topicId, config: configOf(), nowMs: startMs }
+  const path = '/data/__cluster_metadata-0/00000000000000000000.log'
+  /** Three batches, of which one is damaged. */
+  const damaged = async (batch: number, hasMarker: boolean) => {
+    const { directory, disk } = rig()
+    const { log } = directory.openMetadataLog(options)
+    for (const value of ['a', 'b', 'c']) append(log, batchOf({ values: [value] }), { origin: 'raft', leaderEpoch: 3 })
+    const { size } = log
+    await directory.close(1, () => 1)
+    disk.open(path).writeAt((batch * size) / 3 + 30, Buffer.from('?'))
+    if (!hasMarker) disk.remove('/data/.kafka_cleanshutdown')
+    const next = openLogDirectory({ disk, path: '/data' })
+    return { open: () => next.openMetadataLog(options).log.logEndOffset, isAsItWas: () => disk.fileSize(path) === size }
+  }
+  const changed = await damaged(1, true)
+  assert.throws(changed.open, storageError(/metadata-0\/0{20}\.log is damaged at byte \d+ .*Restore the file/))
+  assert.ok(changed.isAsItWas(), 'what is there may yet be of use')
+  assert.equal((await damaged(2, true)).open(), 2, 'the end may have been torn by a start that did not get far')
+  assert.equal((await damaged(1, false)).open(), 1)
 })
 
 test('loading goes in pieces', () => {
