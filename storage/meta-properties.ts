@@ -18,7 +18,7 @@ export interface MetaProperties {
 export function readMetaProperties(disk: Disk, directoryPath: string): MetaProperties | null {
   const path = `${directoryPath}/${metaPropertiesName}`
   if (!disk.exists(path)) return null
-  const values = parseProperties(path, disk.readFile(path).toString('latin1'))
+  const values = parseProperties(path, contentOf(disk, path))
   const version = values.get('version') ?? '0'
   if (version !== '0' && version !== '1') {
     throw malformed(path, `version '${version}' is not one that is known (0, 1)`)
@@ -29,11 +29,15 @@ export function readMetaProperties(disk: Disk, directoryPath: string): MetaPrope
     if (nodeText === null) throw malformed(path, 'node.id is missing')
     if (!values.has('cluster.id')) throw malformed(path, 'cluster.id is missing')
   }
+  const directoryId = values.get('directory.id') ?? null
+  if (directoryId !== null && !/^[A-Za-z0-9_-]{22}$/.test(directoryId)) {
+    throw malformed(path, `directory.id '${directoryId}' is no uuid (22 characters of base64)`)
+  }
   return {
     version: Number(version),
     clusterId: values.get('cluster.id') ?? null,
     nodeId: nodeText === null ? null : Number(nodeText),
-    directoryId: values.get('directory.id') ?? null,
+    directoryId,
   }
 }
 
@@ -66,6 +70,14 @@ export function expectOwner(
   if (nodeId !== null && nodeId !== owner.nodeId) {
     const text = `${path}: the directory belongs to node ${nodeId}, not to ${owner.nodeId}. ${remedy}`
     throw new LogError('KAFKA_STORAGE_ERROR', text)
+  }
+}
+
+function contentOf(disk: Disk, path: string): string {
+  try {
+    return disk.readFile(path).toString('latin1')
+  } catch (error) {
+    throw malformed(path, `it cannot be read (${(error as Error).message})`)
   }
 }
 

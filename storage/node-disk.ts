@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
 import { absolutePath, parentOf } from './durable-directory.js'
+import { makeFolders, readWholeFile } from './node-files.js'
 
 export interface NodeDiskOptions {
   /** Descriptors kept open at a time, not counting those of files that are being synced or read in the pool. */
@@ -271,7 +272,7 @@ class NodeDisk implements Disk {
   }
 
   readFile(path: string): Buffer {
-    return fs.readFileSync(path)
+    return readWholeFile(path)
   }
 
   replaceFile(path: string, content: Uint8Array): void {
@@ -335,9 +336,7 @@ class NodeDisk implements Disk {
     return rm(path, { recursive: true, force: true })
   }
 
-  makeDirectory(path: string): void {
-    fs.mkdirSync(path, { recursive: true, mode: 0o755 })
-  }
+  readonly makeDirectory = makeFolders
 
   syncDirectory(path: string): void {
     const descriptor = fs.openSync(path, 'r')

@@ -3,7 +3,7 @@ import { LogError } from '#storage/log-error.js'
 import { expectOwner, readMetaProperties } from '#storage/meta-properties.js'
 import type { BrokerConfig } from '../config/broker-config.js'
 import { format } from '../metadata/bootstrap.js'
-import { type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
+import { expectNeverRan, type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
 import type { BrokerPorts } from './ports.js'
 
 /** The log directories of a node, locked and known to be its own. */
@@ -35,6 +35,11 @@ export function openDirectories(
       const { metaProperties } = directory
       if (metaProperties === null) throw unformatted(directory.path)
       expectOwner(directory.path, metaProperties, { clusterId, nodeId: node.nodeId })
+      if (metaProperties.directoryId === null) {
+        // As Kafka did before 3.7; without one nobody can be told what lies there.
+        directory.writeMetaProperties({ ...metaProperties, directoryId: ports.random.uuid() })
+        ports.logger.info({}, `${directory.path}/meta.properties had no directory.id and has got one`)
+      }
     }
     expectDistinctIds(opened)
   } catch (error) {
@@ -62,6 +67,10 @@ function formatIfNew(
   const isMetadataMissing = known.some(({ path, properties }) => path === node.metadataLogDir && properties === null)
   // A node that has run, but whose metadata is gone, must not begin anew by itself: its partitions would be set aside.
   if (first !== undefined && isMetadataMissing) throw unformatted(node.metadataLogDir)
+  expectNeverRan(
+    disk,
+    known.filter(({ properties }) => properties === null).map(({ path }) => path),
+  )
   if (first === undefined && !isAlone(config)) throw neverFormatted(node.metadataLogDir)
   const clusterId = first === undefined ? random.uuid() : clusterIdOf(first.path, first.properties!.clusterId)
   const choices: FormatChoices = { clusterId, quorum: { kind: 'static' }, ignoreFormatted: true }

@@ -4,7 +4,7 @@ import { nodeDisk } from '#storage/node-disk.js'
 import type { BrokerConfig, QuorumVoter } from '../config/broker-config.js'
 import { format } from '../metadata/bootstrap.js'
 import { FormatError } from '../metadata/format-error.js'
-import { type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
+import { expectNeverRan, type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
 import { createNodeClock } from '../runtime/node/clock.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 
@@ -22,10 +22,12 @@ export interface FirstFormat {
 export function formatNewNode(config: BrokerConfig, clusterId: string): FirstFormat {
   const { node } = config
   const disk = nodeDisk()
-  for (const path of new Set([...node.logDirs, node.metadataLogDir])) {
+  const paths = [...new Set([...node.logDirs, node.metadataLogDir])]
+  for (const path of paths) {
     const properties = disk.exists(path) ? readMetaProperties(disk, path) : null
     if (properties !== null) return { lines: [], clusterIdThere: properties.clusterId }
   }
+  expectNeverRan(disk, paths)
   if (node.roles.controller && node.quorumVoters.length === 0) {
     throw new FormatError(
       'controller.quorum.voters is not set, and this controller has no formatted directory: set it (in a container: ' +

@@ -8,7 +8,7 @@ import { type MetaProperties, readMetaProperties, writeMetaProperties } from '#s
 import { METADATA_TOPIC } from '../raft/metadata-log.js'
 import { replicaKey, type VoterSet, voterSet } from '../raft/voters.js'
 import { scramRecord } from './add-scram.js'
-import { FormatError } from './format-error.js'
+import { FormatError, unusableDirectory } from './format-error.js'
 import {
   METADATA_VERSION,
   METADATA_VERSION_MAX,
@@ -77,7 +77,9 @@ interface Plan {
   readonly records: readonly MetadataRecord[]
 }
 
-/** Formats what is not formatted yet. Throws FormatError before anything is written; disk errors pass through. */
+/**
+ * Formats what is not formatted yet. Throws FormatError: before anything is written, or when the disk does not take it.
+ */
 export function format(options: FormatOptions, ports: FormatPorts): FormatResult {
   const { disk } = ports
   const plan = planFormat(options, ports)
@@ -99,21 +101,33 @@ export function format(options: FormatOptions, ports: FormatPorts): FormatResult
     lines.push(
       `Formatting ${describeDirectory(options, plan, directory)} ${directory} with ${METADATA_VERSION} ${metadataVersionName(plan.metadataVersion)}.`,
     )
-    makeDurableDirectory(disk, directory)
-    if (options.isController && directory === options.metadataDirectory)
-      writeBootstrapSnapshot(disk, directory, plan, ports.wallTime)
-    writeMetaProperties(disk, directory, {
-      version: 1,
-      clusterId: options.clusterId,
-      nodeId: options.nodeId,
-      directoryId: voter?.key.directoryId ?? ports.uuid(),
-    })
+    try {
+      formatDirectory(directory, voter?.key.directoryId ?? ports.uuid(), plan, options, ports)
+    } catch (error) {
+      throw unusableDirectory(directory, error)
+    }
   }
   return { lines, formatted: empty }
 }
 
+function formatDirectory(
+  directory: string,
+  directoryId: string,
+  plan: Plan,
+  { clusterId, nodeId, isController, metadataDirectory }: FormatOptions,
+  { disk, wallTime }: FormatPorts,
+): void {
+  makeDurableDirectory(disk, directory)
+  if (isController && directory === metadataDirectory) writeBootstrapSnapshot(disk, directory, plan, wallTime)
+  writeMetaProperties(disk, directory, { version: 1, clusterId, nodeId, directoryId })
+}
+
 function planFormat(options: FormatOptions, ports: FormatPorts): Plan {
-  const { quorum, isController } = options
+  const { quorum, isController, clusterId } = options
+  if (!/^[\w.-]+$/.test(clusterId)) {
+    const allowed = 'Allowed are letters, digits, dots, dashes and underscores; `ottla random-uuid` prints one.'
+    throw new FormatError(`'${clusterId}' cannot be a cluster id. ${allowed}`)
+  }
   if (!isController && quorum.kind === 'standalone') {
     throw new FormatError('You can only use --standalone on a controller.')
   }

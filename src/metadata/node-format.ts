@@ -1,5 +1,8 @@
+import type { Disk } from '#storage/disk.js'
+import { logSuffix, parseFolderName } from '#storage/file-names.js'
 import type { BrokerConfig } from '../config/broker-config.js'
 import type { FormatOptions, InitialQuorum } from './bootstrap.js'
+import { FormatError, unusableDirectory } from './format-error.js'
 
 /** What a person may choose when a node is formatted; the rest stands in its options. */
 export interface FormatChoices {
@@ -28,5 +31,32 @@ export function formatOptionsOf(config: BrokerConfig, choices: FormatChoices): F
     directories,
     metadataDirectory: node.metadataLogDir,
     controllerListenerName: node.controllerListenerNames[0] ?? 'CONTROLLER',
+  }
+}
+
+/**
+ * Throws FormatError if one of these directories, which have no meta.properties, has logs: a node that has run and is
+ * formatted by itself becomes another cluster, or forgets what lies where. What an interrupted formatting leaves is no
+ * log.
+ */
+export function expectNeverRan(disk: Disk, directories: readonly string[]): void {
+  for (const directory of directories) {
+    const log = disk.exists(directory) ? logIn(disk, directory) : undefined
+    if (log === undefined) continue
+    throw new FormatError(
+      `${directory} has logs (${log}) and no meta.properties: a node ran there whose file was lost. Restore the file. ` +
+        'If the data is not needed, empty the directory, or change log.dirs.',
+    )
+  }
+}
+
+/** The name of a folder that holds a log; undefined if there is none. */
+function logIn(disk: Disk, directory: string): string | undefined {
+  const isLog = (folder: string): boolean =>
+    parseFolderName(folder) !== null && disk.list(`${directory}/${folder}`).some(({ name }) => name.endsWith(logSuffix))
+  try {
+    return disk.list(directory).find(({ name, isDirectory }) => isDirectory && isLog(name))?.name
+  } catch (error) {
+    throw unusableDirectory(directory, error)
   }
 }

@@ -43,6 +43,18 @@ test('an absolute path is the same with one slash each, a relative one begins in
   }
 })
 
+test('a folder is made with those above it, and what is in the way is named', () => {
+  const disk = nodeDisk()
+  const path = join(root, 'nested', 'deep', 'folder')
+  for (let round = 0; round < 2; round++) disk.makeDirectory(path)
+  assert.deepEqual(disk.list(join(root, 'nested', 'deep')), [{ name: 'folder', isDirectory: true }])
+  writeFileSync(join(path, 'file'), '')
+  assert.throws(() => disk.makeDirectory(join(path, 'file')), { code: 'EEXIST' })
+  assert.throws(() => disk.makeDirectory(join(path, 'file', 'below')), { code: 'ENOTDIR' })
+  assert.throws(() => disk.makeDirectory('/proc/none/such'), { code: 'ENOENT' })
+  assert.throws(() => disk.readFile(path), new RegExp(`EISDIR.*'${path}'`))
+})
+
 test('a file is appended to, read, overwritten, truncated and renamed', async () => {
   const path = join(folder('file'), 'a')
   const disk = nodeDisk()
