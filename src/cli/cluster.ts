@@ -74,6 +74,10 @@ export async function cluster(given: readonly string[], options: ClusterOptions,
         resolve(effect.status)
       }
     }
+    // Whoever read along has gone (`| head`): the nodes go on, and what they write must go somewhere.
+    process.stdout.on('error', () => {
+      for (const stream of children.flatMap(({ stdout, stderr }) => [stdout, stderr])) stream?.unpipe().resume()
+    })
     const stopListening = onSignals(SIGNALS, signal => happened({ type: 'interrupt', signal }))
     files.forEach((file, node) => {
       const child = startNode(file, options, hasColours)

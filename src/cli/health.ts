@@ -12,6 +12,7 @@ import { complain } from './start.js'
 const TIMEOUT_MS = 4000
 /** The version of Metadata that is asked for: in it no topics is an empty list, and every broker since 4.0 has it. */
 const METADATA_VERSION = 4
+const PORT_MAX = 65535
 /** What stands for every interface, and where a node that listens there is found from within. */
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
@@ -42,8 +43,10 @@ export async function health(address: string | undefined): Promise<number> {
 
 function targetOf(address: string): Target | string {
   const match = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(address)
-  if (match === null) return `${address}: allowed is host:port`
-  return { host: match[1]!, port: Number(match[2]), brokerId: null }
+  const port = Number(match?.[2])
+  if (match === null || port < 1 || port > PORT_MAX)
+    return `${address}: allowed is host:port, a port being 1 to ${PORT_MAX}`
+  return { host: match[1]!, port, brokerId: null }
 }
 
 function targetOfImage(): Target | string {

@@ -39,16 +39,20 @@ function readFile(path: string): ReturnType<typeof parseProperties> {
  */
 export function loadConfig(file: string | undefined, choices: ConfigChoices): LoadedConfig {
   const sources: ConfigSource[] = []
+  let warnings: readonly string[] = []
   if (file !== undefined) {
     const read = readFile(file)
     if (!read.ok) return { ok: false, lines: read.problems.map(String) }
     sources.push(fileSource(file, read))
+    warnings = read.warnings
   }
   const known = mergeSources(sources).properties
   if (choices.port !== undefined) sources.push(optionSource(portOptions(choices.port, known), '--port'))
   if (choices.data !== undefined) sources.push(optionSource(new Map([['log.dirs', choices.data]]), '--data'))
   sources.push(optionSource(new Map(Object.entries(choices.override)), '--override'))
-  return configOf(sources, file === undefined ? { ...singleNodeProfile, 'log.dirs': DATA_DIRECTORY_DEFAULT } : {})
+  const profile = file === undefined ? { ...singleNodeProfile, 'log.dirs': DATA_DIRECTORY_DEFAULT } : {}
+  const loaded = configOf(sources, profile)
+  return loaded.ok ? { ...loaded, warnings: [...warnings, ...loaded.warnings] } : loaded
 }
 
 /** Checks the options of these sources, the weakest first, over those of a profile. */

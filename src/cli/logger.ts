@@ -48,13 +48,28 @@ export async function createLogger(level: LogLevelName, format?: LogFormat): Pro
   return { logger: wrap(root.pino), loggers }
 }
 
+/** Lines that nobody takes are kept up to so many bytes. */
+const UNWRITTEN_BYTES_MAX = 1048576
+
+/** Standard output. A broker whose logs have no room or no reader goes on without them. */
+function standardOutput(): ReturnType<typeof pino.destination> {
+  const destination = pino.destination({ dest: 1, sync: true, maxLength: UNWRITTEN_BYTES_MAX })
+  destination.on('error', () => {})
+  return destination
+}
+
 function jsonLogger(level: LogLevelName): { readonly pino: pino.Logger } {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  return { pino: pino(options, pino.destination({ dest: 1, sync: true })) }
+  return { pino: pino(options, standardOutput()) }
 }
 
 async function prettyLogger(level: LogLevelName): Promise<{ readonly pino: pino.Logger }> {
   const { default: prettyStream } = await import('pino-pretty')
-  const stream = prettyStream({ sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true })
+  const stream = prettyStream({
+    destination: standardOutput(),
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  })
   return { pino: pino({ level, base: null }, stream) }
 }

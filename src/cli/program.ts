@@ -70,7 +70,9 @@ function addNodes(program: Command, around: Surroundings): void {
     .option('--override <key=value>', 'set one option, over the file (repeatable)', override, {})
     .option('--port <number>', 'listen for clients on this port of localhost (0: any free one)', portNumber)
     .option('--data <directory>', 'keep the data here (log.dirs)')
-    .option('--ephemeral', 'keep the data in a temporary directory, removed at the end')
+    .addOption(
+      new Option('--ephemeral', 'keep the data in a temporary directory, removed at the end').conflicts('data'),
+    )
     .option('--cluster-id <id>', 'the cluster that a new data directory is formatted for (22 characters of base64)')
     .addOption(logLevel())
     .addOption(

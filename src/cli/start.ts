@@ -34,12 +34,17 @@ export interface ReadyMessage {
 
 /** Exit status when the options or the data directory do not let a broker start, and when one fails later. */
 const CANNOT_START = 1
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs a broker until a signal ends it; resolves with the exit status. `onReady`: it serves its clients. */
 export async function start(file: string | undefined, options: StartOptions, onReady?: () => void): Promise<number> {
-  const temporary = options.ephemeral === true ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
   const end = endOfProcess()
+  let temporary: string | null = null
+  try {
+    if (options.ephemeral === true) temporary = mkdtempSync(join(tmpdir(), 'ottla-'))
+  } catch (error) {
+    return complain([`--ephemeral: ${tmpdir()} takes no directory (${messageOf(error)}); TMPDIR says where else`])
+  }
   try {
     const loaded = loadConfig(file, temporary === null ? options : { ...options, data: temporary })
     if (!loaded.ok) return complain(loaded.lines)
@@ -77,6 +82,8 @@ export function endOfProcess(): EndOfProcess {
   })
   let signals = 0
   onSignals(SIGNALS, signal => (++signals === 1 ? ask(signal) : askAgain()))
+  // Forked, and the parent was gone before anybody here could listen.
+  if (process.send !== undefined && !process.connected) ask('the parent process ended')
   if (process.channel !== undefined) {
     process.once('disconnect', () => ask('the parent process ended'))
     process.channel?.unref()

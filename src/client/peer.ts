@@ -64,7 +64,7 @@ export class Peer {
     try {
       return new Peer(await network.connect({ host, port, timeoutMs }), clock, options)
     } catch (error) {
-      throw new PeerError(`cannot connect to ${host}:${port}: ${(error as Error).message}`, { cause: error })
+      throw new PeerError((error as Error).message, { cause: error })
     }
   }
 

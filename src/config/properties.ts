@@ -6,6 +6,8 @@ export type PropertiesFile =
       readonly properties: ReadonlyMap<string, string>
       /** The line, from 1, on which each of them begins. */
       readonly lines: ReadonlyMap<string, number>
+      /** One line for each name that stands there again. */
+      readonly warnings: readonly string[]
     }
   | {
       readonly ok: false
@@ -101,6 +103,7 @@ export function parseProperties(text: string, fileName: string): PropertiesFile 
   const properties = new Map<string, string>()
   const lines = new Map<string, number>()
   const problems: string[] = []
+  const warnings: string[] = []
   for (const { text: content, line } of logicalLines(text.startsWith('\ufeff') ? text.slice(1) : text)) {
     const nameEnd = endOfName(content)
     const name = unescapeText(content.slice(0, nameEnd))
@@ -110,11 +113,13 @@ export function parseProperties(text: string, fileName: string): PropertiesFile 
     } else if (name === '') {
       problems.push(`${fileName}:${line}: ${shown(content)}: a name must stand before ${content[0]}; write name=value`)
     } else {
+      const earlier = lines.get(name)
+      if (earlier !== undefined) warnings.push(`${fileName}:${line}: ${name} counts; that of line ${earlier} does not`)
       properties.set(name, value)
       lines.set(name, line)
     }
   }
-  return problems.length === 0 ? { ok: true, properties, lines } : { ok: false, problems }
+  return problems.length === 0 ? { ok: true, properties, lines, warnings } : { ok: false, problems }
 }
 
 /** Enough of a line to find it. */

@@ -1,8 +1,8 @@
 /** The commands as processes: how they begin, what they print, how they end. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -87,6 +87,51 @@ test('start without a word about data keeps it in ottla-data of the folder where
   assert.ok(existsSync(join(folder, 'ottla-data', 'meta.properties')))
 })
 
+test('a terminal that is closed ends a node in order, as SIGTERM does', async context => {
+  const node = ottla(context, ['start', '--port', '0', '--ephemeral'])
+  const data = /data in ([^;]+);/.exec(await node.printed(/ready in/))?.[1]
+  assert.ok(existsSync(data!))
+  node.child.kill('SIGHUP')
+  assert.equal(await node.ended, 0)
+  assert.ok(!existsSync(data!))
+})
+
+test('a node whose log lines nobody can take serves on', { skip: !existsSync('/dev/full') }, async context => {
+  const port = await freePort()
+  const full = openSync('/dev/full', 'w')
+  for (const format of ['json', 'text']) {
+    const args = [main, 'start', '--port', String(port), '--ephemeral', '--log-format', format]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', full, 'inherit'] })
+    context.after(() => child.kill('SIGKILL'))
+    const ended = once(child, 'close')
+    while (!(await answers(port)) && child.exitCode === null);
+    child.kill('SIGTERM')
+    assert.deepEqual(await ended, [0, null])
+  }
+  closeSync(full)
+})
+
+test('a missing TMPDIR is named', async context => {
+  const command = ottla(context, ['start', '--ephemeral'], { TMPDIR: '/dev/null' })
+  assert.equal(await command.ended, 1)
+  assert.match(command.output(), /^ottla: --ephemeral: \/dev\/null takes no directory \(ENOTDIR.*\); TMPDIR says/)
+})
+
+for (const [args, told] of [
+  [['start', '--ephemeral', '--data', 'x'], /'--ephemeral' cannot be used with option '--data <directory>'/],
+  [['start', '--data', 'dist/none', '--cluster-id', ''], /^ottla: '' cannot be a cluster id\. Allowed are letters/m],
+  [['start', '--data', 'dist/none', '--cluster-id', 'a b'], /cannot be a cluster id/],
+  [['start', '--data', 'package.json'], /^ottla: package\.json cannot be a log directory .*change log\.dirs\.$/m],
+  [['health', 'localhost:99999'], /^ottla: localhost:99999: allowed is host:port, a port being 1 to 65535$/m],
+  [['health', 'localhost:1'], /^ottla: cannot connect to localhost:1: connection refused \(ECONNREFUSED\)$/m],
+] as const) {
+  test(`${args.join(' ')} says what is wrong`, async context => {
+    const command = ottla(context, args)
+    assert.equal(await command.ended, 1)
+    assert.match(command.output(), told)
+  })
+}
+
 for (const data of ['data', './data', 'data/broker-1']) {
   test(`start makes the folder of --data ${data}, with those above it, where it is started`, async context => {
     const folder = temporaryDirectory(context)
@@ -156,6 +201,17 @@ test('cluster shows the nodes side by side, goes on when one dies, and stops the
   assert.match(cluster.output(), /cluster \| SIGINT: stopping 1 nodes\n(.*\n)*bb {6}\| .*stopped/)
 })
 
+test('cluster goes on when nobody reads what it writes any more', async context => {
+  const port = await freePort()
+  const file = await propertiesFile(temporaryDirectory(context), 'a', port)
+  const cluster = ottla(context, ['cluster', file])
+  cluster.child.stdout?.destroy()
+  while (!(await answers(port)) && cluster.child.exitCode === null);
+  cluster.child.kill('SIGTERM')
+  const [code] = await once(cluster.child, 'exit')
+  assert.equal(code, 0, cluster.output())
+})
+
 test('cluster ends when a node cannot start', async context => {
   const folder = temporaryDirectory(context)
   const taken = createServer().listen(0, '127.0.0.1')
@@ -180,6 +236,17 @@ test('nodes do not outlive a cluster command that is killed, and end in order', 
   // The node is no child of this process: that it answers no more is seen before that it is gone.
   while (isAlive(pid)) await answers(port)
   assert.ok(existsSync(join(folder, 'a', '.kafka_cleanshutdown')))
+})
+
+test('a node whose parent has gone before the node could hear of it does not stay', async context => {
+  const port = await freePort()
+  const args = JSON.stringify(['start', '--port', String(port), '--data', join(temporaryDirectory(context), 'a')])
+  const program = `
+    const { pid } = require('node:child_process').fork(${JSON.stringify(main)}, ${args}, { detached: true, silent: true })
+    process.stdout.write(String(pid), () => process.exit())
+  `
+  const pid = Number(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))
+  while (isAlive(pid)) await answers(port)
 })
 
 function isAlive(pid: number): boolean {

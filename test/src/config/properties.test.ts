@@ -92,3 +92,10 @@ test('any text is read or refused, and what is read can be written', () => {
     )
   }
 })
+
+test('a name that stands there again counts, and the line says so', () => {
+  const read = parseProperties('a=1\nb=2\na=3\n', 'x.properties')
+  assert.ok(read.ok)
+  assert.equal(read.properties.get('a'), '3')
+  assert.deepEqual(read.warnings, ['x.properties:3: a counts; that of line 1 does not'])
+})
