@@ -43,12 +43,13 @@ export const embeddedProfile: Readonly<Record<string, string>> = {
   'metadata.max.idle.interval.ms': '0',
 }
 
-/** One of several nodes inside a test. `replicas`: of internal topics. */
+/** One of several nodes inside a test. `replicas`: of internal topics, and of others unless they say it. */
 export function clusterProfile(replicas: number): Readonly<Record<string, string>> {
   const { 'controller.quorum.voters': _, ...profile } = embeddedProfile
   const minInsyncReplicas = String(Math.max(1, replicas - 1))
   return {
     ...profile,
+    'default.replication.factor': String(replicas),
     'offsets.topic.replication.factor': String(replicas),
     'share.coordinator.state.topic.replication.factor': String(replicas),
     'share.coordinator.state.topic.min.isr': minInsyncReplicas,

@@ -11,6 +11,7 @@ import { memoryShares } from '../runtime/node/memory.js'
 import { createNodeNetwork } from '../runtime/node/network.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
+import { optionTexts } from './option-texts.js'
 import { silentLogger } from './silent-logger.js'
 
 export interface StartBrokerOptions {
@@ -52,7 +53,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Emb
     const properties = new Map<string, string>([
       ['listeners', `PLAINTEXT://127.0.0.1:${options.port ?? 0},CONTROLLER://127.0.0.1:0`],
       ['log.dirs', options.dataDirectory ?? temporary!],
-      ...Object.entries(options.options ?? {}),
+      ...optionTexts(options.options),
     ])
     const loaded = brokerConfigFrom({ properties, profile: embeddedProfile })
     if (!loaded.ok) throw new Error(loaded.lines.join('\n'))

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadCompressionsWhenNeeded } from '#protocol/records/compression.js'
+import { metaPropertiesName } from '#storage/meta-properties.js'
 import { nodeDisk } from '#storage/node-disk.js'
 import type { BrokerPorts } from '../broker/ports.js'
 import { type Broker, createBroker } from '../broker.js'
@@ -16,6 +17,7 @@ import { createNodeNetwork } from '../runtime/node/network.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
 import { HeldListeners } from './held-listeners.js'
+import { optionTexts } from './option-texts.js'
 import { silentLogger } from './silent-logger.js'
 
 export interface StartClusterOptions {
@@ -23,7 +25,10 @@ export interface StartClusterOptions {
   readonly brokers?: number
   /** The voters stand in `controller.quorum.voters` of each node, instead of in the log: they cannot change then. */
   readonly hasStaticVoters?: boolean
-  /** Where the data lies and stays, a folder a node. Without it, a temporary directory that `close` removes. */
+  /**
+   * Where the data lies and stays, a folder a node; of no cluster yet, for the ports of this one will never be the same
+   * again. Without it, a temporary directory that `close` removes.
+   */
   readonly dataDirectory?: string
   /** Options of server.properties for all nodes, over those of the embedded profile. */
   readonly options?: Readonly<Record<string, string>>
@@ -144,6 +149,7 @@ class Cluster implements EmbeddedCluster {
 
   async start(count: number): Promise<void> {
     if (!Number.isInteger(count) || count < 1) throw new RangeError(`brokers: ${count} is no number of nodes`)
+    this.#expectNew()
     this.#replicasMax = Math.min(3, count)
     for (let nodeId = 1; nodeId <= count; nodeId++) {
       this.nodes.push(new Node(nodeId, 'broker,controller', await this.#network.hold(), this.#ports.random.uuid()))
@@ -154,6 +160,7 @@ class Cluster implements EmbeddedCluster {
   }
 
   async addNode({ roles = 'broker', options = {} }: AddNodeOptions = {}): Promise<ClusterNode> {
+    this.#expectOpen()
     const nodeId = Math.max(0, ...this.nodes.map(node => node.nodeId)) + 1
     const controllerPort = roles === 'broker' ? 0 : await this.#network.hold()
     const node = new Node(nodeId, roles, controllerPort, this.#ports.random.uuid())
@@ -162,6 +169,18 @@ class Cluster implements EmbeddedCluster {
     const quorum: InitialQuorum = roles === 'broker' ? STATIC : { kind: 'noInitialControllers' }
     await this.#run(node, quorum, { ...this.#options.options, ...options })
     return node
+  }
+
+  /** What is started afterwards, nobody would stop. */
+  #expectOpen(): void {
+    if (this.#closing !== null) throw new Error('the cluster is closed')
+  }
+
+  /** Voters are known by their ports, which are others each time. */
+  #expectNew(): void {
+    const first = join(this.#options.dataDirectory ?? this.#temporary!, 'node-1')
+    if (!this.#ports.disk.exists(join(first, metaPropertiesName))) return
+    throw new Error(`dataDirectory: ${first} has data already; allowed is a directory without, for a new cluster`)
   }
 
   get #hasStaticVoters(): boolean {
@@ -199,12 +218,13 @@ class Cluster implements EmbeddedCluster {
     const logger = (this.#options.logger ?? silentLogger).child({ node: node.nodeId })
     const ports = { ...this.#ports, logger }
     const configOf = (brokerPort: number): BrokerConfig => {
+      this.#expectOpen()
       const properties = new Map([
         ...Object.entries(clusterProfile(this.#replicasMax)),
         ...Object.entries(placeOf(node, brokerPort)),
         quorumOption,
         ['log.dirs', directory] as const,
-        ...Object.entries(own),
+        ...optionTexts(own),
       ])
       const loaded = brokerConfigFrom({ properties })
       if (!loaded.ok) throw new Error(loaded.lines.join('\n'))

@@ -63,6 +63,22 @@ test('what any of three nodes is asked to create, that node shows at once', asyn
   }
 })
 
+test('topics that do not say how many copies they want have three, and outlive any of three nodes', async () => {
+  await using cluster = await startCluster()
+  const [killed, other] = cluster.nodes
+  assert.equal((await create(other!, 'letters', -1)).errorCode, ErrorCode.NONE)
+  const { partitions } = await describe(other!, 'letters')
+  assert.deepEqual(
+    partitions.map(({ replicaNodes }) => replicaNodes.length),
+    [3, 3, 3],
+  )
+  killed!.kill()
+  await until(
+    () => describe(other!, 'letters'),
+    topic => topic.partitions.every(({ leaderId }) => leaderId > 1),
+  )
+})
+
 test('producer ids of three nodes are all different', async () => {
   await using cluster = await startCluster()
   const request = { transactionalId: null, transactionTimeoutMs: 60_000 }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startBroker } from '#src/testing/start-broker.js'
+import { startCluster } from '#src/testing/start-cluster.js'
+
+function temporaryDirectory(context: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  context.after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+test('a directory without directory.id, as Kafka left it before 3.7, gets one', async context => {
+  const dataDirectory = temporaryDirectory(context)
+  const path = join(dataDirectory, 'meta.properties')
+  const first = await startBroker({ dataDirectory })
+  await first.close()
+  const withId = readFileSync(path, 'utf8')
+  writeFileSync(path, withId.replace(/directory\.id=.*\n/, ''))
+  const second = await startBroker({ dataDirectory })
+  await second.close()
+  assert.equal(second.clusterId, first.clusterId)
+  assert.match(readFileSync(path, 'utf8'), /^directory\.id=[A-Za-z0-9_-]{22}$/m)
+})
+
+test('a broker whose meta.properties was lost does not become another cluster', async context => {
+  const dataDirectory = temporaryDirectory(context)
+  await (await startBroker({ dataDirectory })).close()
+  rmSync(join(dataDirectory, 'meta.properties'))
+  await assert.rejects(startBroker({ dataDirectory }), /has logs .* and no meta\.properties/)
+  assert.ok(!readdirSync(dataDirectory).includes('meta.properties'))
+})
+
+test('options that are no strings are told by name', async () => {
+  const options = { 'num.partitions': 3 } as unknown as Record<string, string>
+  const refusal = { name: 'TypeError', message: /num\.partitions is the number 3; allowed are strings, as '3'/ }
+  await assert.rejects(startBroker({ options }), refusal)
+  await assert.rejects(startCluster({ brokers: 1, options }), refusal)
+})
+
+test('nothing of a cluster that is closed starts again', async context => {
+  const cluster = await startCluster({ brokers: 1, dataDirectory: temporaryDirectory(context) })
+  await cluster.close()
+  await assert.rejects(cluster.addNode(), /the cluster is closed/)
+  await assert.rejects(cluster.nodes[0]!.start(), /the cluster is closed/)
+})
+
+test('a cluster is not begun where another one has left its data', async context => {
+  const dataDirectory = temporaryDirectory(context)
+  await (await startCluster({ brokers: 1, dataDirectory })).close()
+  await assert.rejects(
+    startCluster({ brokers: 1, dataDirectory }),
+    /^Error: dataDirectory: .*node-1 has data already; allowed is a directory without/,
+  )
+})
