@@ -14,7 +14,7 @@ const TABLES = [/^protocol\/messages\//, /^protocol\/internal\//, /^src\/config\
 
 /** Where the outside world may be touched without a port. */
 const WORLD = [
-  /^storage\/node-disk\.ts$/,
+  /^storage\/node-(disk|files)\.ts$/,
   /^src\/runtime\/node\//,
   /^src\/cli\//,
   /^src\/console\//,
@@ -203,7 +203,7 @@ test('no test sleeps', () => {
 
 test('every test stands where its subject stands', () => {
   const subjects = new Set(layers.map(source => source.path.replace(/\.ts$/, '')))
-  const free = /^test\/(tidy|readme|quick-start|crash|chaos|fuzz|e2e|sim|compat|bench|vectors|support|broker)/
+  const free = /^test\/(tidy|readme|package|quick-start|crash|chaos|fuzz|e2e|sim|compat|bench|vectors|support|broker)/
   const problems = tests
     .map(source => source.path)
     .filter(path => path.endsWith('.test.ts') && !free.test(path))
