@@ -178,15 +178,15 @@ export class World {
     this.logs.rescan(node.id, node.disk)
   }
 
-  /** What was not synced of a partition may be gone for good. */
-  weaken(partition: string, offset: number): void {
+  /** What was not synced of a partition may be gone for good, now that the leader of this epoch was elected. */
+  weaken(partition: string, offset: number, leaderEpoch: number): void {
     this.coverage.count('disaster: an unsynced tail may be gone')
     this.note('sim', `from ${offset} on ${partition} may be lost`)
     if (partition.startsWith('__consumer_offsets-')) {
       for (const group of this.history.groups.values()) group.weaken()
       return
     }
-    this.history.partitions.get(partition)?.weaken(offset)
+    this.history.partitions.get(partition)?.weaken(offset, leaderEpoch)
   }
 
   describeError(error: unknown): string {

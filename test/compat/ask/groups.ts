@@ -4,6 +4,8 @@ const PROTOCOL = { name: 'range', metadata: { hex: '000100000001000673747265616d
 const ZERO_ASSIGNMENT = { hex: '0001000000010006666f6f626172000000010000000000000000' }
 /** Nobody waits for a coordinator: both brokers make the internal topic first. */
 const READY = { retry: { pointer: '/errorCode', until: 0 } } as const
+/** Until a busy Kafka has loaded the group, it says that all is well; then, that it knows no such member. */
+const LOADED = { retry: { pointer: '/errorCode', until: 25 } } as const
 
 const join = (version: number, group: string, more: object = {}, step: Step = {}) =>
   ask(
@@ -55,8 +57,12 @@ function coordinatorSteps(): Step[] {
     ask('FindCoordinator', 4, { coordinatorKeys: ['ask'], keyType: 9 }, { on: 'wrong-type', ignore }),
     ask('FindCoordinator', 4, { coordinatorKeys: [''], keyType: 0 }, { ignore }),
     ask('FindCoordinator', 5, { coordinatorKeys: ['ask'], keyType: 2 }, { on: 'share-5', ignore }),
+    ...firstGroups().map(group => ask('Heartbeat', 0, { groupId: group, generationId: 0, memberId: 'nobody' }, LOADED)),
   ]
 }
+
+/** Those of the steps that follow at once. */
+const firstGroups = () => [...Array.from({ length: 10 }, (_, v) => `new-${v}`), 'wrong', 'wrong-2']
 
 function joinSteps(): Step[] {
   return [

@@ -54,16 +54,24 @@ test('an offset whose record changes is found', () => {
 test('after a disaster the end may be lost, but nothing before it', () => {
   const history = partition()
   for (const [offset, value] of whole) history.seen(offset, value)
-  history.weaken(2)
+  history.weaken(2, 5)
   history.checkAll(new Map([...whole].slice(0, 2)), 0)
   assert.throws(() => history.checkAll(new Map([...whole].slice(0, 1)), 0), /promised at 1/)
 })
 
 test('an acknowledgement from before a disaster promises nothing after it', () => {
   const history = partition()
-  history.weaken(0)
+  history.weaken(0, 5)
   history.acknowledged(history.sent.get('w-0')!, 0, true, 0)
   history.checkAll(new Map(), 0)
+})
+
+test('who led before a disaster, and has not heard of it, is told from the leader that it brought', () => {
+  const history = partition()
+  assert.equal(history.isOutdated(4), false)
+  history.weaken(2, 5)
+  assert.equal(history.isOutdated(4), true)
+  assert.equal(history.isOutdated(5), false)
 })
 
 test('a committed offset that goes back is found', () => {

@@ -10,7 +10,8 @@
  *   ISR or the ELR) kept its power, or had synced it, and comes back before one without it may lead. When all eligible
  *   replicas went down together and one of them lost power, the tail that was not synced may be gone: a disaster, which
  *   `weaken` tells the history of. With `log.flush.interval.messages=1` everything acknowledged is synced, and no
- *   disaster takes anything.
+ *   disaster takes anything. A leader of before that has not heard of the disaster goes on for a while: what it says
+ *   promises nothing either.
  * - acks=1 promises as much as long as the same replica leads; acks=0 promises nothing.
  *
  * Even a disaster doubles no record of an idempotent producer and changes no order: the state of producers is rebuilt
@@ -51,6 +52,8 @@ export class PartitionHistory {
   /** No consumer may see less: all below was visible. */
   visibleEnd = 0
   disasters = 0
+  /** Of the leader that the last disaster has brought. */
+  #soundEpoch = -1
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -109,9 +112,15 @@ export class PartitionHistory {
     this.#entries[offset] = { value, isFirm: true }
   }
 
-  /** Everything from an offset on may be lost: see above. */
-  weaken(offset: number): void {
+  /** Whether what was asked of the leader of an epoch was answered by one from before the last disaster. */
+  isOutdated(leaderEpoch: number): boolean {
+    return leaderEpoch < this.#soundEpoch
+  }
+
+  /** With the leader of this epoch everything from an offset on may be lost: see above. */
+  weaken(offset: number, leaderEpoch: number): void {
     this.disasters++
+    this.#soundEpoch = leaderEpoch
     this.visibleEnd = Math.min(this.visibleEnd, offset)
     this.#somewhere.clear()
     for (let at = offset; at < this.#entries.length; at++) {

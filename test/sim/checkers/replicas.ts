@@ -123,13 +123,13 @@ export class ReplicaChecker {
           `the ISR has all that is committed: ${leader} leads ${name}, which was not eligible: ${change}`,
         )
       }
-      this.#world.weaken(name, Math.min(soundEnd, this.#partsFrom(name, leader, before)))
+      this.#world.weaken(name, Math.min(soundEnd, this.#partsFrom(name, leader, before)), after.leaderEpoch)
     } else if (doubtful.has(leader)) {
       if (others.length > 0) {
         const text = `node ${leader}, which lost power, leads ${name} though ${others} are there`
         throw new Violation(`the ISR has all that is committed: ${text}`)
       }
-      this.#world.weaken(name, soundEnd)
+      this.#world.weaken(name, soundEnd, after.leaderEpoch)
     } else {
       const history = this.#world.history.partitions.get(name)
       if (history !== undefined && end < history.firmEnd) {

@@ -213,7 +213,7 @@ export class GroupMember {
       if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && history.disasters > 0) {
         return Math.min(position, history.visibleEnd)
       }
-      if (isPassing(data.errorCode)) {
+      if (isPassing(data.errorCode) || history.isOutdated(place.leaderEpoch)) {
         await client.refreshQuietly([this.#topic])
         return position
       }

@@ -33,7 +33,15 @@ interface Batch {
   isInDoubt: boolean
 }
 
-type Outcome = { readonly code: number; readonly baseOffset: number; readonly disasters: number } | 'no answer'
+type Outcome =
+  | {
+      readonly code: number
+      readonly baseOffset: number
+      readonly disasters: number
+      /** Of the leader that was asked, as the producer knew it. */
+      readonly leaderEpoch: number
+    }
+  | 'no answer'
 
 const PRODUCE_TIMEOUT_MS = 10_000
 
@@ -193,11 +201,12 @@ export class SimProducer {
 
   async #ask(leader: number, batch: Batch): Promise<Outcome> {
     const { disasters } = this.#history
+    const { leaderEpoch } = this.#client.place(this.#options.topic, this.#options.partition)!
     try {
       const answer = await this.#client.ask(leader, Produce, this.#options.version, this.#request(batch))
       const partition = answer.responses[0]?.partitionResponses[0]
       if (partition === undefined) throw unexpected('Produce', -1)
-      return { code: partition.errorCode, baseOffset: partition.baseOffset, disasters }
+      return { code: partition.errorCode, baseOffset: partition.baseOffset, disasters, leaderEpoch }
     } catch (error) {
       if (!(error instanceof PeerError)) throw error
       return 'no answer'
@@ -209,7 +218,7 @@ export class SimProducer {
     const wasInDoubt = batch.isInDoubt
     batch.isInDoubt = true
     if (outcome === 'no answer') return false
-    const { code, baseOffset, disasters } = outcome
+    const { code, baseOffset, disasters, leaderEpoch } = outcome
     const { isIdempotent, acks } = this.#options
     const isThere = code === ErrorCode.NONE || (isIdempotent && code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
     if (isThere) {
@@ -217,12 +226,13 @@ export class SimProducer {
       if (index >= 0) this.#unacknowledged.splice(index, 1)
       if (wasInDoubt) this.#world.coverage.count('batch sent again is acknowledged')
       this.acknowledged++
-      const isFirm = acks === -1 || this.#world.isAcksOneFirm
+      const isSound = disasters === this.#history.disasters && !this.#history.isOutdated(leaderEpoch)
+      const isFirm = isSound && (acks === -1 || this.#world.isAcksOneFirm)
       batch.records.forEach((record, at) => {
         this.#world.history.acknowledged++
         this.#history.acknowledged(record, baseOffset < 0 ? -1 : baseOffset + at, isFirm, disasters)
       })
-      if (acks === -1 && baseOffset >= 0 && disasters === this.#history.disasters) {
+      if (acks === -1 && baseOffset >= 0 && isSound) {
         this.#world.committed(this.#history, baseOffset + batch.records.length)
       }
       return true

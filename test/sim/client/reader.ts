@@ -136,6 +136,7 @@ export class SimReader {
       ],
     })
     if (disasters !== this.#history.disasters) return true
+    if (this.#history.isOutdated(epoch)) return false
     const data = answer.responses[0]?.partitions[0]
     if (data === undefined) throw unexpected(`Fetch of ${this.#history.name}`, answer.errorCode)
     if (isPassing(data.errorCode)) return false
@@ -185,11 +186,15 @@ export class SimReader {
   async #list(leader: number): Promise<boolean> {
     this.#mindDisasters()
     const disasters = this.#disasters
+    const currentLeaderEpoch = this.#client.place(this.#topic, this.#partition)!.leaderEpoch
     const answer = await this.#client.ask(leader, ListOffsets, 7, {
       replicaId: -1,
-      topics: [{ name: this.#topic, partitions: [{ partitionIndex: this.#partition, timestamp: -1 }] }],
+      topics: [
+        { name: this.#topic, partitions: [{ partitionIndex: this.#partition, currentLeaderEpoch, timestamp: -1 }] },
+      ],
     })
     if (disasters !== this.#history.disasters) return true
+    if (this.#history.isOutdated(currentLeaderEpoch)) return false
     const data = answer.topics[0]!.partitions[0]!
     if (isPassing(data.errorCode)) return false
     if (data.errorCode !== ErrorCode.NONE) throw unexpected(`ListOffsets of ${this.#history.name}`, data.errorCode)
