@@ -71,14 +71,24 @@ export class ClusterClient {
     return peer.send(api, version, request)
   }
 
-  /** Sends what has no answer. */
+  /**
+   * Sends what has no answer. Rejects with PeerError once after the connection was closed: with that the broker says that
+   * it has refused what came before.
+   */
   async tell<Q extends Fields, R extends Fields>(
     brokerId: number,
     api: Api<Q, R>,
     version: number,
     request: Encodable<Q>,
   ): Promise<void> {
-    const peer = await this.#peer(this.#brokers.get(brokerId) ?? this.random.pick(this.#bootstrap))
+    const { host, port } = this.#brokers.get(brokerId) ?? this.random.pick(this.#bootstrap)
+    const name = `${host}:${port}`
+    const known = await this.#peers.get(name)?.catch(() => null)
+    if (known?.isClosed === true) {
+      this.#peers.delete(name)
+      throw new PeerError(`${name} has closed the connection`)
+    }
+    const peer = await this.#peer({ host, port })
     peer.sendOnly(api, version, request)
   }
 
