@@ -261,6 +261,12 @@ export class Segment implements IndexHome {
     this.#rescanMaxTimestamp()
   }
 
+  /** Makes it durable at once that the batches end where they do. */
+  syncCut(): void {
+    this.file.syncNow()
+    this.syncedSize = this.size
+  }
+
   /** Forgets index entries of batches that were announced by `noteBatch` but never came: those from `offset` on. */
   forgetFrom(offset: number): void {
     this.offsetIndex.truncateTo(offset)

@@ -33,7 +33,12 @@ export function truncateTo(state: LogState, appender: Appender, syncer: Syncer, 
     state.size -= before - active.size
     state.logEndOffset = offset
     state.logStartOffset = Math.min(offset, state.logStartOffset)
-    if (state.epochs.truncateEnd(offset)) state.writeEpochs()
+    if (state.epochs.truncateEnd(offset)) {
+      // Batches of an epoch go that the leader does not have. If the power failed, and brought them back beneath what is
+      // appended in their place and rolled, nobody would notice: epochs grow, and offsets follow each other.
+      active.syncCut()
+      state.writeEpochs()
+    }
   })
   settle(state, appender)
 }

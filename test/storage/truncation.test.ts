@@ -111,3 +111,19 @@ test('the recovery point on the device is lowered before anything is cut', async
   const cut = trace.findIndex(name => name.startsWith('truncate /data/events-0/00000000000000000000.log'))
   assert.ok(lowered >= 0 && lowered < cut)
 })
+
+test('what the leader does not have stays cut off when the power fails, whatever came in its place', async () => {
+  const { disk, log } = rig({ segmentBytes: 150 })
+  put(log, ['old'])
+  await log.sync()
+  log.truncateTo(0)
+  for (let index = 0; index < 6; index++) put(log, [`new ${index}`], {}, 4)
+  assert.ok(log.state.segments.length > 2)
+  for (let seed = 1; seed <= 200; seed++) {
+    const { log: left } = rig({ segmentBytes: 150 }, disk.crashed(seed))
+    assert.ok(
+      values(left).every(value => value?.startsWith('new')),
+      `seed ${seed}: ${values(left)}`,
+    )
+  }
+})
