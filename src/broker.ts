@@ -5,6 +5,7 @@ import { LogError } from '#storage/log-error.js'
 import { BrokerRole } from './broker/broker-role.js'
 import { ControllerRole } from './broker/controller-role.js'
 import { type NodeDirectories, openDirectories } from './broker/directories.js'
+import { remedyOf } from './broker/disk-remedy.js'
 import { DynamicConfig } from './broker/dynamic-config.js'
 import { type BoundListener, NodeIdentity } from './broker/identity.js'
 import { HandledRequests } from './broker/inner-requests.js'
@@ -249,7 +250,7 @@ class Node {
   #onDirectoryFailure(failed: LogDirectory, error: Error): void {
     const { data, metadata } = this.#directories
     const fail = (what: string): void => {
-      const text = `${what}: ${error.message}. Make room or mend the disk, then start this node again.`
+      const text = `${what}: ${error.message}. ${remedyOf(error)}, then start this node again.`
       this.#fail(new LogError('KAFKA_STORAGE_ERROR', text, { cause: error }))
     }
     if (failed === metadata) fail('the directory of the metadata log failed')
