@@ -34,8 +34,8 @@ export function truncateTo(state: LogState, appender: Appender, syncer: Syncer, 
     state.logEndOffset = offset
     state.logStartOffset = Math.min(offset, state.logStartOffset)
     if (state.epochs.truncateEnd(offset)) {
-      // Batches of an epoch go that the leader does not have. If the power failed, and brought them back beneath what is
-      // appended in their place and rolled, nobody would notice: epochs grow, and offsets follow each other.
+      // Batches of an epoch go that the leader does not have. If the power failed, and brought them back beneath what
+      // is appended in their place and rolled, nobody would notice: epochs grow, and offsets follow each other.
       active.syncCut()
       state.writeEpochs()
     }
