@@ -199,7 +199,7 @@ test('the first failure of a connection is a warning, those that follow are deta
   assert.deepEqual(logger.lines[0]!.fields, {
     controllerId: 1,
     api: 'AllocateProducerIds',
-    error: 'cannot connect to node:9001: nothing listens on 9001',
+    error: 'nothing listens on 9001',
   })
   network.serve(9001, block(1))
   await clock.advance(300)
