@@ -3,6 +3,7 @@ import { LogError } from '#storage/log-error.js'
 import type { MetadataSubscriber } from '../metadata/delta.js'
 import { named } from '../runtime/named.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import { inSlices } from '../runtime/slices.js'
 import type { DynamicConfig } from './dynamic-config.js'
 
 /** How long loading goes on before others get their turn, ms. */
@@ -47,28 +48,18 @@ export class DirectoryLoader implements MetadataSubscriber {
 
   async #loadOne(directory: LogDirectory): Promise<void> {
     const work = directory.load(topic => this.#config.ofTopic(topic), this.#clock.wallTime())
-    for (;;) {
-      const until = this.#clock.now() + SLICE_MS
-      let step = work.next()
-      while (step.done !== true && this.#clock.now() < until) step = work.next()
-      if (step.done === true) return this.#report(directory, step.value)
-      await new Promise<void>(resolve => this.#clock.soon(resolve))
-      // The node was stopped meanwhile, and the next process may have the files already.
-      if (directory.isClosed) return
-    }
+    // When the node is stopped meanwhile, the next process may have the files already.
+    const isOver = (): boolean => directory.isClosed
+    const report = await inSlices(work, { clock: this.#clock, sliceMs: SLICE_MS, isOver })
+    if (report !== undefined) this.#report(directory, report)
   }
 
   #report(directory: LogDirectory, report: LoadReport): void {
     const { logs, recoveries, ignored, notes } = report
     for (const recovery of recoveries) {
-      const isCut = recovery.truncated !== null
-      const isMended = recovery.notes.length > 0
-      const text = isCut
-        ? 'a log was cut back to its last sound batch'
-        : isMended
-          ? 'a log was mended'
-          : 'a log was recovered'
-      this.#logger[isCut || isMended ? 'warn' : 'debug']({ ...recovery }, text)
+      if (recovery.truncated !== null) this.#logger.warn({ ...recovery }, 'a log was cut back to its last sound batch')
+      else if (recovery.notes.length > 0) this.#logger.warn({ ...recovery }, 'a log was mended')
+      else this.#logger.debug({ ...recovery }, 'a log was recovered')
     }
     for (const note of notes) this.#logger.warn({ directory: directory.path }, note)
     if (ignored.length > 0) {

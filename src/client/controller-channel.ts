@@ -16,9 +16,10 @@ export interface ControllerChannel {
    * So a request whose connection breaks before the answer is sent a second time, though the first may have been
    * carried out: CreateTopics may then say TOPIC_ALREADY_EXISTS of a topic that it made. Kafka does the same for all
    * that it sends to its controller (NodeToControllerRequestThread puts a request whose connection was cut in front of
-   * its queue again, until the retry timeout; ForwardingManager adds nothing to that). None of the requests has an
-   * effect the second time that anybody could take amiss: they name what is to be, as a number of partitions, add what
-   * is not there yet (APPEND of a value that is there does nothing), or leave a gap (a second block of producer ids).
+   * its queue again, until the retry timeout; ForwardingManager adds nothing to that). Mostly the second time has no
+   * effect of its own: requests name what is to be, as a number of partitions, add what is not there yet (APPEND of a
+   * value that is there does nothing), or leave a gap (a second block of producer ids). But what somebody else changed
+   * between the two is changed back.
    */
   call<Q extends Fields, R extends Fields>(api: Api<Q, R>, request: Encodable<Q>, deadline: Millis): Promise<Decoded<R>>
 }

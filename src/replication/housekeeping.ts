@@ -1,5 +1,6 @@
 import { LogError } from '#storage/log-error.js'
 import type { Clock, Logger, Millis, Timer } from '../runtime/ports.js'
+import { inSlices } from '../runtime/slices.js'
 
 /** Something that is done now and then. */
 export interface Chore {
@@ -45,9 +46,10 @@ export class Housekeeping {
 
   #run(chore: Chore): void {
     try {
-      const steps = chore.run()
-      if (steps !== undefined) {
-        this.#proceed(chore, steps[Symbol.iterator]())
+      const rest = this.#begin(chore)
+      if (rest !== undefined) {
+        const goOn = (): void => this.#later(chore)
+        rest.catch((error: unknown) => this.#report(chore, error)).then(goOn)
         return
       }
     } catch (error) {
@@ -56,19 +58,12 @@ export class Housekeeping {
     this.#later(chore)
   }
 
-  /** Works through a generator, slice by slice. */
-  #proceed(chore: Chore, steps: Iterator<void>): void {
-    if (this.#isClosed) return
-    const until = this.#clock.now() + SLICE_MS
-    let isDone = false
-    try {
-      while (!isDone && this.#clock.now() < until) isDone = steps.next().done === true
-    } catch (error) {
-      this.#report(chore, error)
-      isDone = true
-    }
-    if (isDone) this.#later(chore)
-    else this.#clock.soon(() => this.#proceed(chore, steps))
+  /** A promise of the end, if it takes more than a slice. */
+  #begin(chore: Chore): Promise<void> | undefined {
+    const steps = chore.run()
+    if (steps === undefined) return undefined
+    const isOver = (): boolean => this.#isClosed
+    return inSlices<void>(steps[Symbol.iterator](), { clock: this.#clock, sliceMs: SLICE_MS, isOver }) ?? undefined
   }
 
   #report(chore: Chore, error: unknown): void {

@@ -9,6 +9,7 @@ import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
 import { ParkingPlace } from '../runtime/parked.js'
 import type { Clock, Logger, Millis, Random } from '../runtime/ports.js'
+import { inSlices } from '../runtime/slices.js'
 import type { Turn } from '../runtime/turn.js'
 import { type BrokerView, brokerViewOf } from './broker-view.js'
 import { Cleaning } from './cleaning.js'
@@ -30,7 +31,6 @@ import { addChores } from './replica-chores.js'
 import { guard, ReplicaPlacement } from './replica-placement.js'
 import type { ReplicationConfig } from './replication-config.js'
 import { apiError } from './replication-error.js'
-import { inSlices } from './slices.js'
 import { absenceCode, type HostedTopic, TopicIndex } from './topic-index.js'
 
 export interface ReplicaManagerOptions {
@@ -56,6 +56,8 @@ export interface ReplicaManagerOptions {
 
 /** Requests that may wait: fetches, produces, deletions of records. */
 const PARKED_MAX = 200_000
+/** How long replicas are made or removed before others get their turn, ms. */
+const SLICE_MS: Millis = 10
 
 /**
  * The replicas of this broker: made, moved and removed as the metadata says, written to and read from by the handlers.
@@ -209,7 +211,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
 
   /** Quick, unless many replicas are made or removed: the files of those take their time, and others get their turn. */
   onMetadata(delta: MetadataDelta, image: MetadataImage): void | Promise<void> {
-    return inSlices(this.#options.clock, this.#take(delta, image), () => this.#isHalted)
+    const { clock } = this.#options
+    return inSlices(this.#take(delta, image), { clock, sliceMs: SLICE_MS, isOver: () => this.#isHalted })
   }
 
   /** What is here follows the metadata in one piece; only who is made or removed may see others go first. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inSlices } from '#src/replication/slices.js'
+import { inSlices } from '#src/runtime/slices.js'
 import { VirtualClock } from '../../support/virtual-clock.js'
 
 /** A clock on which every piece of work takes `ms`. */
@@ -22,16 +22,13 @@ function setting(ms: number) {
 
 test('what is quick is done at once, without a promise', () => {
   const { clock, done, work } = setting(0.1)
-  assert.equal(
-    inSlices(clock, work(20), () => false),
-    undefined,
-  )
+  assert.equal(inSlices(work(20), { clock, sliceMs: 10, isOver: () => false }), undefined)
   assert.equal(done.length, 20)
 })
 
 test('what takes long lets others have their turn', async () => {
   const { clock, done, work } = setting(4)
-  const ended = inSlices(clock, work(7), () => false)
+  const ended = inSlices(work(7), { clock, sliceMs: 10, isOver: () => false })
   clock.soon(() => done.push('other'))
   await clock.settle()
   await ended
@@ -41,7 +38,7 @@ test('what takes long lets others have their turn', async () => {
 test('what is over is broken off before the next slice', async () => {
   const { clock, done, work } = setting(10)
   let isOver = false
-  const ended = inSlices(clock, work(5), () => isOver)
+  const ended = inSlices(work(5), { clock, sliceMs: 10, isOver: () => isOver })
   isOver = true
   await clock.settle()
   await ended
@@ -58,8 +55,8 @@ test('what the work throws rejects the promise, or is thrown in the first slice'
     }
     throw new Error('broken')
   }
-  assert.throws(() => inSlices(clock, fails(0), () => false), /broken/)
-  const ended = inSlices(clock, fails(2), () => false)
+  assert.throws(() => inSlices(fails(0), { clock, sliceMs: 10, isOver: () => false }), /broken/)
+  const ended = inSlices(fails(2), { clock, sliceMs: 10, isOver: () => false })
   assert.notEqual(ended, undefined)
   const rejected = assert.rejects(ended as Promise<void>, /broken/)
   await clock.settle()
