@@ -33,11 +33,14 @@ test('all implementations of CRC-32C agree at every length around their threshol
     'WebAssembly with SIMD works here',
   )
   const bytes = random.bytes(200_000)
-  const edges = [0, 15, 16, 17, 208, 209, 255, 256, 257, 272, 273, 417, 418, 419, 482, 65_535, 65_536, 65_537]
+  const around = (...places: number[]) => places.flatMap(place => [place - 1, place, place + 1])
   const lengths = [
-    ...edges,
-    ...edges.map(edge => edge + 65_536),
+    ...[0, ...around(16, 256, 512, 576, 4096, 10_240, 16_384)],
+    // One chunk of 24 KiB that is folded at once, and several, whose last may be as short as the taps reach.
+    ...around(24_576, 24_576 + 5275, 24_576 + 5280, 24_576 + 5280 + 64, 2 * 24_576, 65_536, 150_000),
     ...Array.from({ length: 200 }, () => random.below(3000)),
+    ...Array.from({ length: 100 }, () => random.below(150_000)),
+    ...Array.from({ length: 130 }, (_, index) => 2 * 24_576 + 5200 + index),
   ]
   for (const length of lengths) {
     const start = random.below(64)
