@@ -40,8 +40,8 @@ export interface Broker {
    */
   start(): Promise<void>
   /**
-   * Lets other brokers lead what this one leads, which needs an active controller, and serves on. The first part of
-   * `stop`, for who stops many nodes: while they leave, all of them are there.
+   * Lets other brokers lead what this one leads, which needs an active controller, and serves no clients any more. The
+   * first part of `stop`, for who stops many nodes: while they leave, all of their controllers are there.
    */
   leave(): Promise<void>
   /** Stops cleanly: a restart needs no recovery. Never rejects; may be called at any time, and again. */
@@ -194,8 +194,14 @@ class Node {
   }
 
   leave(): Promise<void> {
-    this.#leaving ??= this.#broker?.leave() ?? Promise.resolve()
+    this.#leaving ??= this.#leave()
     return this.#leaving
+  }
+
+  /** Who was let go is no broker any more, however long it stays as a controller: clients ask those who are. */
+  async #leave(): Promise<void> {
+    await this.#broker?.leave()
+    await this.#server.closeListeners('broker')
   }
 
   #warnOfZstd(error: unknown): void {
@@ -206,8 +212,6 @@ class Node {
     const { logger } = this.#ports
     await this.leave()
     if (this.#controller !== null) await untilOthersHaveLeft(this.#leavingParts)
-    // Those who still follow are told where to go, and so is who still asks the controller.
-    await this.#server.closeListeners('broker')
     this.#broker?.closeGroups()
     this.#controller?.close()
     try {

@@ -6,7 +6,7 @@ import { inHashOrder } from '../config/java-text.js'
 import { INTERNAL_TOPICS, type TopicMaker } from '../controller/internal-topics.js'
 import { topicNameProblem } from '../controller/topic-name.js'
 import type { PublishedMetadata } from '../metadata/delta.js'
-import type { ClusterImage, MetadataImage, PartitionImage, TopicImage } from '../metadata/image.js'
+import type { BrokerRegistration, ClusterImage, MetadataImage, PartitionImage, TopicImage } from '../metadata/image.js'
 import { inOrderOfScalaSet, topicsInOrder } from './answer-order.js'
 import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.js'
 import {
@@ -34,7 +34,7 @@ type ResponseTopic = MetadataResponse['topics'][number]
  * Behaviour: the brokers of the listener, and topics with leaders, replicas and ISR: those asked for by name or by id,
  *            or all. A name that is not there is created where broker and client allow it, and stands in this very
  *            answer (Kafka answers UNKNOWN_TOPIC_OR_PARTITION and lets the client ask again). Any broker is named as
- *            controller.
+ *            controller. Where Kafka would name no broker at all, this one names itself: see `brokersFor`.
  * Versions:  0 empty list = all topics; replicas that are away make REPLICA_NOT_AVAILABLE. 1 null = all, racks,
  *            internal flag, 2 cluster id, 3 throttle time, 4 auto-creation is the client's choice, 5 offline replicas,
  *            6 LISTENER_NOT_FOUND, 7 leader epochs, 8 authorized operations (those of the cluster up to 10), 9
@@ -53,7 +53,7 @@ export const metadata = handler(Metadata, async (services: MetadataServices, req
   }
   // Only now: creating a topic took time.
   const { cluster } = published.image
-  const brokers = reachableBrokers(cluster, listenerName).map(broker => {
+  const brokers = brokersFor(cluster, listenerName, brokerId).map(broker => {
     const { host, port } = endpointOf(broker, listenerName)!
     return { nodeId: broker.id, host, port, rack: broker.rack }
   })
@@ -67,6 +67,18 @@ export const metadata = handler(Metadata, async (services: MetadataServices, req
     errorCode: ErrorCode.NONE,
   }
 })
+
+/**
+ * Never none where there is one: when all brokers are told to stop at once, the last of them sees all fenced, itself
+ * too, while it still answers. Clients of librdkafka from 2.10 on drop every broker that an answer does not name, those
+ * they were configured with as well, and some never find back.
+ */
+function brokersFor(cluster: ClusterImage, listenerName: string, brokerId: number): readonly BrokerRegistration[] {
+  const reachable = reachableBrokers(cluster, listenerName)
+  if (reachable.length > 0) return reachable
+  const own = cluster.broker(brokerId)
+  return own !== undefined && endpointOf(own, listenerName) !== undefined ? [own] : []
+}
 
 function checkTopics({ topics }: MetadataRequest, apiVersion: number): void {
   for (const { name, topicId } of topics ?? []) {

@@ -164,10 +164,11 @@ export class Server implements ConnectionHost {
     const isMeant = (one: { readonly kind: ListenerKind }): boolean => one.kind === kind
     const listeners = this.#listeners.filter(isMeant)
     this.#listeners = this.#listeners.filter(one => !isMeant(one))
-    await Promise.all(listeners.map(({ listener }) => listener.close()))
+    const closed = Promise.all(listeners.map(({ listener }) => listener.close()))
     for (const { transport } of this.#waiting.filter(({ options }) => isMeant(options))) transport.destroy()
     this.#waiting = this.#waiting.filter(({ options }) => !isMeant(options))
     for (const connection of [...this.#connections]) if (connection.listenerKind === kind) connection.close()
+    await closed
   }
 
   /** Stops listening and closes every connection. */

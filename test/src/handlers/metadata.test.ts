@@ -192,6 +192,19 @@ test('a replica that is away is offline, and in version 0 not there at all', asy
   assert.deepEqual(await at(5), [1, 0, [1, 2], [1], [2]])
 })
 
+test('who sees all brokers fenced, itself too, names itself: it answers', async () => {
+  const { cluster, ask } = withTwo()
+  const at = async (listenerName = 'PLAINTEXT') => {
+    const answer = await ask({ topics: byName('t') }, { apiVersion: 13, listenerName })
+    return [answer.brokers.map(({ nodeId }) => nodeId), answer.controllerId, answer.topics[0]!.partitions[0]!.leaderId]
+  }
+  cluster.controller.heartbeat(1, { wantFence: true })
+  assert.deepEqual(await at(), [[2], 2, 2])
+  cluster.controller.heartbeat(2, { wantFence: true })
+  assert.deepEqual(await at(), [[1], -1, -1])
+  assert.deepEqual(await at('OTHER'), [[], -1, -1])
+})
+
 test('a leader that is not on the listener is told by version', async () => {
   const { ask } = withTwo()
   const at = async (apiVersion: number) => {

@@ -164,6 +164,31 @@ test('nodes that are told to stop at the same moment are all let go before the q
   )
 })
 
+test('while all nodes stop, no client is shown a cluster without brokers', async () => {
+  await using cluster = await startCluster()
+  await create(cluster.nodes[0]!, 't')
+  const shown: (readonly number[])[] = []
+  let isOver = false
+  const asked = cluster.nodes.map(async node => {
+    while (!isOver) {
+      const topic = await describe(node, 't').catch(() => null)
+      if (topic === null) break
+      shown.push(topic.brokers)
+    }
+  })
+  await until(
+    () => describe(cluster.nodes[0]!, 't'),
+    () => shown.length > 0,
+  )
+  await Promise.all(cluster.nodes.map(node => node.stop()))
+  isOver = true
+  await Promise.all(asked)
+  assert.deepEqual(
+    shown.filter(brokers => brokers.length === 0),
+    [],
+  )
+})
+
 test('all nodes are killed, and come back with what they had', async () => {
   await using cluster = await startCluster()
   await create(cluster.nodes[0]!, 'kept')
