@@ -188,3 +188,9 @@ test('of many violations of a kind the first twenty are told', () => {
   const violations = checkHistory([...writers(), ...whole(values)])
   assert.equal(violations.length, 21)
 })
+
+test('a client that loses its way by itself is told, and a third one is a violation', () => {
+  const lost: ChaosEvent = { e: 'replaced', client: 'member-1', why: 'it knows no broker' }
+  assert.deepEqual(kinds(checkHistory(history(LOG, lost, lost))), [])
+  assert.deepEqual(kinds(checkHistory(history(LOG, lost, lost, lost))), ['wrong'])
+})

@@ -23,6 +23,8 @@ export interface Violation {
 
 /** How many violations of a kind are told in full. */
 const TOLD_MAX = 20
+/** So many clients may lose their way by themselves in a run; when it happens more often, the cluster has part in it. */
+const REPLACED_MAX = 2
 
 interface Writer extends WriterKind {
   readonly name: string
@@ -55,6 +57,8 @@ export class HistoryChecker {
   readonly #configs = new Map<string, { last: string | null; readonly inDoubt: Set<string> }>()
   readonly #told = new Map<string, number>()
   readonly violations: Violation[] = []
+  /** Clients that were replaced, and why. */
+  readonly replaced: string[] = []
   reads = 0
 
   constructor() {
@@ -109,6 +113,9 @@ export class HistoryChecker {
         partition.wholes.push({ reader, start, end })
         break
       }
+      case 'replaced':
+        this.replaced.push(`${event.client}: ${event.why}`)
+        break
       case 'wrong':
         this.#violated('wrong', event.what)
         break
@@ -123,6 +130,9 @@ export class HistoryChecker {
   finish(): readonly Violation[] {
     for (const partition of this.#partitions.values()) this.#checkPartition(partition)
     this.#groups.finish()
+    if (this.replaced.length > REPLACED_MAX) {
+      this.#violated('wrong', `${this.replaced.length} clients lost their way, more than ${REPLACED_MAX}`)
+    }
     return this.violations
   }
 

@@ -41,6 +41,11 @@ export type ChaosEvent =
   | { e: 'config'; topic: string; name: string; value: string }
   /** What was done to the cluster; nothing follows from it for the promises. */
   | { e: 'fault'; fault: string; nodes: readonly number[]; at: number; until: number; time: string; note: string }
+  /**
+   * A client program has put a new client in the place of one whose library had lost its way, which it has found out
+   * without the cluster: records and commits that were under way are in doubt.
+   */
+  | { e: 'replaced'; client: string; why: string }
   /** Something that must not happen and that was noticed when it did. */
   | { e: 'wrong'; what: string }
 

@@ -99,6 +99,7 @@ function printTotals({ checker, events }: Pick<Outcome, 'checker' | 'events'>): 
       `${topics} topics, ${events} events`,
   )
   console.log([...checker.acknowledgedBy].map(([name, count]) => `${name} ${count}`).join(', '))
+  for (const text of checker.replaced) console.log(`replaced ${text}`)
 }
 
 /** Checks the history of an earlier run again. */

@@ -74,6 +74,7 @@ async function makeCluster(options: RunOptions): Promise<Cluster> {
     checker.add(event)
     if (event.e === 'ack' && CLIENT_WRITERS.includes(event.w)) meter.acknowledged(event.w, performance.now())
     if (event.e === 'wrong') options.print(`WRONG: ${event.what}`)
+    if (event.e === 'replaced') options.print(`replaced ${event.client}: ${event.why}`)
   }
   const log = new HistoryLog(join(folder, 'history.jsonl'), [heard])
   const random = new SeededRandom(options.seed)
