@@ -125,6 +125,11 @@ export class Segment implements IndexHome {
     return lastOffset - this.baseOffset <= relativeOffsetMax
   }
 
+  /** How often it was cut: bytes that were read from it before may be others now. */
+  get truncations(): number {
+    return this.#truncations
+  }
+
   /** The greatest timestamp of its batches, -1 if they have none. */
   get maxTimestamp(): number {
     if (Number.isNaN(this.#maxTimestamp)) this.#loadMaxTimestamp()

@@ -55,8 +55,11 @@ export interface Channel {
   onceClosed(forget: () => void): () => void
   /** Ends the connection; `why` goes to the log. */
   refuse(why: string): void
-  /** The peer is likely to ask again as soon as it has the answer that is written next. */
-  expectRequest?(): void
+  /**
+   * The peer is likely to ask again as soon as it has the answer that is written next. True if it has asked at once
+   * lately.
+   */
+  expectRequest?(): boolean
   /** The peer is a replica: what it fetches goes before what consumers do. */
   expectReplication?(): void
 }

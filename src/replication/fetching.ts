@@ -18,6 +18,7 @@ import { LeaderThrottle } from './leader-throttle.js'
 import type { Partition } from './partition.js'
 import { PreferredReplicas } from './preferred-replicas.js'
 import type { LeaderHint } from './produce-reply.js'
+import { ReadAhead } from './read-ahead.js'
 import type { ReplicationConfig } from './replication-config.js'
 import { errorCodeOf } from './replication-error.js'
 import { absenceCode, type HostedTopic, type TopicIndex } from './topic-index.js'
@@ -69,6 +70,7 @@ export class Fetching {
   readonly #options: FetchingOptions
   readonly #preferred: PreferredReplicas
   readonly #throttle: LeaderThrottle
+  readonly #ahead: ReadAhead
   readonly #onUnexpected = (error: unknown): void => {
     this.#options.logger.error({ err: error }, 'a fetch failed for no known reason')
   }
@@ -78,6 +80,7 @@ export class Fetching {
     this.parking = options.parking
     this.#preferred = new PreferredReplicas(options)
     this.#throttle = new LeaderThrottle(options)
+    this.#ahead = new ReadAhead(options.clock)
   }
 
   /** Whether a follower gets nothing of a partition for now: it is throttled, lags, and the limit is used up. */
@@ -286,7 +289,7 @@ export class Fetching {
       return
     }
     try {
-      for (const piece of reply.pieces) readPiece(piece)
+      for (const piece of reply.pieces) if (!this.#takeAhead(piece)) readPiece(piece)
     } catch (error) {
       this.#release(reply)
       this.#answerWithout(operation, error)
@@ -325,9 +328,24 @@ export class Fetching {
   #sendReply(operation: FetchOperation, reply: FetchReply): void {
     const release = (): void => this.#release(reply)
     const isBehind = operation.parkedAt === -1 && reply.bufferBytes >= CATCHING_UP_BYTES
-    if (isBehind && operation.parameters.replicaId < 0) operation.channel.expectRequest?.()
+    if (isBehind && operation.parameters.replicaId < 0 && operation.channel.expectRequest?.() === true) {
+      this.#readAhead(reply.pieces)
+    }
     if (operation.reply !== null) operation.reply.send(reply.frames(), release)
     else operation.channel.replies.send(reply.frames(), release)
+  }
+
+  #takeAhead({ partition, from, length, target, at }: RecordPiece): boolean {
+    const location = partition.location!
+    return from === 0 && length === location.length && this.#ahead.take(location, target, at)
+  }
+
+  /** Who reads one partition, and in one piece, is read ahead for. */
+  #readAhead(pieces: readonly RecordPiece[]): void {
+    const [piece, ...others] = pieces
+    if (piece === undefined || others.length > 0) return
+    const { partition, target, at } = piece
+    this.#ahead.follow(partition.log!, partition.location!, target, at)
   }
 
   #send(reply: FetchReply, send: (chunks: readonly Uint8Array[]) => void): void {

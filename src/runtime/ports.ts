@@ -64,8 +64,11 @@ export interface Connection {
    * takes (wait for onDrain, which comes when nothing is waiting any more).
    */
   write(chunks: readonly Uint8Array[], done?: () => void): boolean
-  /** The peer is likely to ask again as soon as it has what is written next: a hint, for who can be quicker then. */
-  expectRequest?(): void
+  /**
+   * The peer is likely to ask again as soon as it has what is written next: a hint, for who can be quicker then. True
+   * if it has asked at once lately.
+   */
+  expectRequest?(): boolean
   /** Bytes written and not yet taken by the operating system. */
   readonly bytesWaiting: number
   /** Reads on after `onData` returned false; without effect otherwise. */

@@ -128,8 +128,8 @@ export class ServerConnection implements ConnectionHandler {
     })
   }
 
-  expectRequest(): void {
-    this.transport.expectRequest?.()
+  expectRequest(): boolean {
+    return this.transport.expectRequest?.() ?? false
   }
 
   expectReplication(): void {

@@ -25,6 +25,8 @@ export class FakeTransport implements Connection {
   isEnded = false
   /** The peer does not take what is sent. */
   isStuck = false
+  /** The peer has asked at once lately. */
+  isQuick = false
   readonly #waiting: { readonly chunks: readonly Uint8Array[]; readonly done: (() => void) | undefined }[] = []
   readonly #shared = Buffer.alloc(262_144)
   #wantsDrain = false
@@ -69,6 +71,10 @@ export class FakeTransport implements Connection {
     this.#waiting.push({ chunks, done })
     this.#wantsDrain = true
     return false
+  }
+
+  expectRequest(): boolean {
+    return this.isQuick
   }
 
   /** The peer takes what waits. */

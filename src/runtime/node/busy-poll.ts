@@ -49,6 +49,11 @@ export class AskingPace {
   /** An answer went out that the peer is likely to follow up. True if the next request will probably come at once. */
   answered(now: Millis): boolean {
     this.#answeredAt = now
+    return this.isQuick
+  }
+
+  /** The next request will probably come as soon as the peer has an answer. */
+  get isQuick(): boolean {
     return this.#quick >= QUICK_MIN
   }
 

@@ -26,6 +26,10 @@ const WINDOWS_ALONE_MAX = 4
 /** Entries of a queue that are left behind before they are cut off. */
 const DONES_COMPACTED = 256
 
+/** An answer of at least so much is worth waking the peer before it is all there, with so much of it. */
+const WAKING_BYTES_MIN = 16384
+const WAKING_BYTES = 512
+
 /** `write` returns false when more than this is waiting. */
 const HIGH_WATER_BYTES = 65536
 
@@ -281,7 +285,7 @@ class NodeConnection implements Connection {
       return false
     }
     if (chunks.length === 1) {
-      socket.write(chunks[0]!, this.#onWritten)
+      socket.write(this.#wake(chunks[0]!), this.#onWritten)
     } else {
       socket.cork()
       const last = chunks.length - 1
@@ -302,8 +306,19 @@ class NodeConnection implements Connection {
     return false
   }
 
-  expectRequest(): void {
+  expectRequest(): boolean {
     this.#expects = true
+    return this.#pace?.isQuick ?? false
+  }
+
+  /**
+   * A peer that waits for a large answer sleeps until it begins. The beginning goes out by itself, so that the peer
+   * wakes up while the rest is copied; returns the rest.
+   */
+  #wake(chunk: Uint8Array): Uint8Array {
+    if (!this.#expects || chunk.length < WAKING_BYTES_MIN || this.#pace?.isQuick !== true) return chunk
+    this.#socket.write(chunk.subarray(0, WAKING_BYTES))
+    return chunk.subarray(WAKING_BYTES)
   }
 
   #expectRequest(): void {

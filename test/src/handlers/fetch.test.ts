@@ -440,3 +440,27 @@ test('a negative size fails where there is something to read, and for the first 
   assert.deepEqual([errorName(first!.errorCode), errorName(second!.errorCode)], ['UNKNOWN_SERVER_ERROR', 'NONE'])
   assert.deepEqual(batchesOf(second!.records), [3])
 })
+
+test('a consumer that asks at once is answered as any other, from what was read ahead', async () => {
+  const { broker, client, clock, dial } = await replicaSetting()
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 60; i++) produceTo(client, batchOf([`${i} `.padEnd(5000, 'x')]))
+  const quick = dial()
+  quick.transport.isQuick = true
+  const { log } = broker.replicas.partitionOf('t', 0)
+  const readInto = log.readInto.bind(log)
+  let reads = 0
+  log.readInto = (...args) => {
+    reads++
+    return readInto(...args)
+  }
+  for (let offset = 0; offset < 60; ) {
+    const wanted = [{ offset, maxBytes: 40_000 }]
+    reads = 0
+    const [answer] = fetchFrom(quick, wanted)
+    assert.equal(reads, offset === 0 ? 1 : 0, `at ${offset}`)
+    assert.deepEqual(answer, fetchFrom(client, wanted)[0])
+    offset = batchesOf(answer!.records).at(-1)!
+    await clock.settle()
+  }
+})

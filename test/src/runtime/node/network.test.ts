@@ -139,6 +139,43 @@ for (const sharedBuffer of [true, false]) {
     await ends.close()
   })
 
+  test(`who asks at once again and again gets whole answers, whose beginnings go out first, ${how}`, async () => {
+    const ends = await accepted(createNodeNetwork({ sharedBuffer }))
+    const answer = Buffer.alloc(65_536, 'abcdefg')
+    const dones: number[] = []
+    let asked = 0
+    const quick: boolean[] = []
+    ends.server.start({
+      onData: () => {
+        quick.push(ends.server.expectRequest!())
+        const number = asked++
+        ends.server.write([answer], () => dones.push(number))
+        return true
+      },
+      onDrain: () => {},
+      onClose: () => {},
+    })
+    const received: Buffer[] = []
+    let bytes = 0
+    const over = new Promise<void>(resolve => {
+      ends.client.on('data', chunk => {
+        received.push(chunk as Buffer)
+        bytes += (chunk as Buffer).length
+        if (bytes === 200 * answer.length) resolve()
+        else if (bytes % answer.length === 0) ends.client.write('?')
+      })
+    })
+    ends.client.write('?')
+    await over
+    assert.deepEqual(
+      dones,
+      Array.from({ length: 200 }, (_, i) => i),
+    )
+    assert.ok(Buffer.concat(received).equals(Buffer.concat(new Array<Buffer>(200).fill(answer))))
+    assert.ok(quick.slice(0, 9).every(is => !is))
+    await ends.close()
+  })
+
   test(`a peer that does not read makes write return false, and drain comes when all is taken, ${how}`, async () => {
     const ends = await accepted(createNodeNetwork({ sharedBuffer }))
     const recorder = new Recorder()
