@@ -80,7 +80,7 @@ export class Fetching {
     this.parking = options.parking
     this.#preferred = new PreferredReplicas(options)
     this.#throttle = new LeaderThrottle(options)
-    this.#ahead = new ReadAhead(options.clock)
+    this.#ahead = new ReadAhead(options.clock, this.#onUnexpected)
   }
 
   /** Whether a follower gets nothing of a partition for now: it is throttled, lags, and the limit is used up. */

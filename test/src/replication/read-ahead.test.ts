@@ -14,7 +14,9 @@ import { VirtualClock } from '../../support/virtual-clock.js'
 class Consumer {
   readonly rig: Rig
   readonly clock = new VirtualClock()
-  readonly ahead = new ReadAhead(this.clock)
+  /** What nobody expected. */
+  readonly bugs: unknown[] = []
+  readonly ahead = new ReadAhead(this.clock, error => this.bugs.push(error))
   /** Positions of the log that were read. */
   readonly reads: number[] = []
   /** What reading throws. */
@@ -138,6 +140,33 @@ test('a disk that fails when nobody has asked is heard of by who asks', async ()
   await consumer.clock.settle()
   assert.equal(consumer.reads.length, 2)
   assert.throws(() => consumer.fetch(next, 500), consumer.failure)
+  assert.deepEqual(consumer.bugs, [])
+})
+
+test('a bug in reading ahead is told, and ends nothing', async () => {
+  const consumer = new Consumer()
+  fill(consumer, 100)
+  const { next } = consumer.fetch(0, 500)
+  consumer.failure = new RangeError('a bug')
+  await consumer.clock.settle()
+  assert.deepEqual(consumer.bugs, [consumer.failure])
+  consumer.failure = null
+  assert.equal(consumer.fetch(next, 500).wasAhead, false)
+})
+
+test('the files of a log that was closed, and of a segment that was removed, are not opened again', async () => {
+  const closed = new Consumer()
+  fill(closed, 100)
+  closed.fetch(0, 500)
+  closed.rig.log.release()
+  await closed.clock.settle()
+  assert.equal(closed.reads.length, 1)
+  const removed = new Consumer({ segmentBytes: 2000 })
+  fill(removed, 100)
+  removed.fetch(0, 500)
+  removed.rig.log.truncateFullyAndStartAt(0)
+  await removed.clock.settle()
+  assert.equal(removed.reads.length, 1)
 })
 
 test('whatever happens to a log, what was read ahead is what is there', async t => {
