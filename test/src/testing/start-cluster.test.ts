@@ -164,6 +164,20 @@ test('nodes that are told to stop at the same moment are all let go before the q
   )
 })
 
+test('a node that was let go serves no clients any more, and votes until it stops', async () => {
+  await using cluster = await startCluster()
+  const [leaving, other] = cluster.nodes
+  await create(other!, 't')
+  // The first part of closing a cluster.
+  await (leaving as unknown as { leave(): Promise<void> }).leave()
+  await assert.rejects(describe(leaving!, 't'), /ECONNREFUSED/)
+  assert.deepEqual((await quorumOf(leaving!.bootstrapControllers)).voters, [1, 2, 3])
+  await until(
+    () => describe(other!, 't'),
+    found => found.brokers.length === 2,
+  )
+})
+
 test('while all nodes stop, no client is shown a cluster without brokers', async () => {
   await using cluster = await startCluster()
   await create(cluster.nodes[0]!, 't')
