@@ -59,7 +59,7 @@ export interface Connection {
   /** Hands in the receiver; nothing is read before. */
   start(handler: ConnectionHandler): void
   /**
-   * Sends the chunks in order, as one write; they belong to the connection until `done`, which is called once, also
+   * Sends the chunks in order, together; they belong to the connection until `done`, which is called once, also
    * when the connection fails, and perhaps before `write` returns. Returns false when more is waiting than the socket
    * takes (wait for onDrain, which comes when nothing is waiting any more).
    */

@@ -7,9 +7,7 @@ import { buildBatch } from '#protocol/records/build.js'
 import { compressionTypes, loadCompression } from '#protocol/records/compression.js'
 import { crc32cName } from '#protocol/records/crc32c.js'
 import { checkProduceRecords, newValidatedBatch, validateBatch, validateRecords } from '#protocol/records/validate.js'
-
-const ROUNDS = 7
-const ROUND_MS_MIN = 20
+import { measure } from './measure.js'
 
 const now = 1_700_000_000_000
 const policy = {
@@ -23,18 +21,6 @@ const policy = {
   inflatedBytesMax: 100_000_000,
 }
 const context = { topicPartition: 't-0', nowMs: now, isFromClient: true }
-
-function measure(name: string, action: () => void): void {
-  let times = 1
-  const round = () => {
-    const begun = performance.now()
-    for (let index = 0; index < times; index++) action()
-    return performance.now() - begun
-  }
-  while (round() < ROUND_MS_MIN) times *= 2
-  const best = Math.min(...Array.from({ length: ROUNDS }, round))
-  console.log(name.padEnd(48), ((best / times) * 1e6).toFixed(0).padStart(9), 'ns')
-}
 
 function lines(bytes: number): Buffer {
   let text = ''
