@@ -19,6 +19,7 @@ import { loadLog, newSegment, runToEnd } from './log-loader.js'
 import { LogState } from './log-state.js'
 import type { CreateLogOptions, RecoveryReport } from './log-types.js'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from './meta-properties.js'
+import type { Removals } from './removals.js'
 
 export interface LogDirectoryOptions {
   readonly disk: Disk
@@ -166,7 +167,7 @@ export class LogDirectory {
       for (const { name, isDirectory } of this.#disk.list(this.path)) {
         if (!isDirectory || name === remoteIndexCacheName) continue
         const folder = parseFolderName(name)
-        if (folder?.state === 'delete') this.#environment.removeLater(`${this.path}/${name}`, nowMs, true)
+        if (folder?.state === 'delete') this.removals.add(`${this.path}/${name}`, nowMs, true)
         else if (folder === null || folder.state === 'stray') ignored.push(name)
         else if (folder.topic !== metadataTopic || folder.state !== null) {
           const options = { ...folder, name, config: configOf(folder.topic), nowMs, isClean: this.wasCleanShutdown }
@@ -249,7 +250,7 @@ export class LogDirectory {
   deleteLog(log: PartitionLog, nowMs: number): void {
     const to = this.#retire(log, 'delete', nowMs)
     const appendedBytes = log.state.segments.reduce((sum, segment) => sum + segment.appendedBytes, 0)
-    this.#environment.removeLater(to, nowMs + log.config.fileDeleteDelayMs, true, appendedBytes)
+    this.removals.add(to, nowMs + log.config.fileDeleteDelayMs, true, appendedBytes)
   }
 
   /** Renames the folder to `-stray` and forgets the log: nobody knows whose it is. */
@@ -270,14 +271,9 @@ export class LogDirectory {
     this.#logs.set(name, log)
   }
 
-  /** Removes files and folders whose delay is over. */
-  removeDue(nowMs: number): Promise<void> {
-    return this.#environment.removeDue(nowMs)
-  }
-
-  /** Infinity when nothing waits to be removed. */
-  get nextRemovalDueMs(): number {
-    return this.#environment.nextRemovalDueMs
+  /** Files and folders whose delay is not over yet. */
+  get removals(): Removals {
+    return this.#environment.removals
   }
 
   /** High watermarks as they were last written, by `topic-partition`. */
@@ -458,7 +454,7 @@ export class LogDirectory {
     for (const segment of segments) segment.close()
     this.#disk.rename(from, to)
     place.path = to
-    this.#environment.moveRemovals(from, to)
+    this.removals.follow(from, to)
     this.#environment.namesChanged()
   }
 

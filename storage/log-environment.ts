@@ -2,6 +2,7 @@ import type { Disk } from './disk.js'
 import { HeaderCursor } from './header-cursor.js'
 import { LogError } from './log-error.js'
 import { PageCache } from './page-cache.js'
+import { Removals } from './removals.js'
 
 export interface LogEnvironmentOptions {
   readonly disk: Disk
@@ -19,13 +20,6 @@ const indexPagesMax = 512
 /** Enough for the headers of many small batches, little enough to be read for one. */
 const scratchBytes = 8192
 
-interface Removal {
-  readonly path: string
-  readonly dueMs: number
-  readonly isFolder: boolean
-  readonly appendedBytes: number
-}
-
 /** What the logs of one directory share: the disk, a little memory, and one fate. */
 export class LogEnvironment {
   readonly disk: Disk
@@ -37,6 +31,7 @@ export class LogEnvironment {
   readonly cursor = new HeaderCursor(this.scratch)
   readonly recentBytesMax: number
   readonly checkpointRecoveryPoints: () => void
+  readonly removals = new Removals(this)
   /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
   bytesAppended = 0
   /** Those of them whose files are gone: they hold no pages. */
@@ -45,7 +40,6 @@ export class LogEnvironment {
   #nameChanges = 0
   #nameChangesSynced = 0
   #failure: Error | null = null
-  #removals: Removal[] = []
   readonly #onFailure: (error: Error) => void
   #folderSync: Promise<void> | null = null
 
@@ -126,40 +120,6 @@ export class LogEnvironment {
   isCached(mark: number): boolean {
     if (mark === -Infinity) return false
     return Math.min(this.bytesAppended - mark, this.bytesAppended - this.bytesRemoved) < this.recentBytesMax
-  }
-
-  /**
-   * Has a file, or a folder with all in it, removed once `dueMs` has come. `appendedBytes`: what this process has
-   * appended to it.
-   */
-  removeLater(path: string, dueMs: number, isFolder: boolean, appendedBytes = 0): void {
-    this.#removals.push({ path, dueMs, isFolder, appendedBytes })
-  }
-
-  /** Follows a folder that was renamed. */
-  moveRemovals(from: string, to: string): void {
-    this.#removals = this.#removals.map(removal =>
-      removal.path.startsWith(`${from}/`) ? { ...removal, path: to + removal.path.slice(from.length) } : removal,
-    )
-  }
-
-  /** Infinity when nothing waits to be removed. */
-  get nextRemovalDueMs(): number {
-    return this.#removals.reduce((due, removal) => Math.min(due, removal.dueMs), Infinity)
-  }
-
-  async removeDue(nowMs: number): Promise<void> {
-    const due = this.#removals.filter(removal => removal.dueMs <= nowMs)
-    if (due.length === 0 || this.#failure !== null) return
-    this.#removals = this.#removals.filter(removal => removal.dueMs > nowMs)
-    try {
-      for (const { path, isFolder, appendedBytes } of due) {
-        await (isFolder ? this.disk.removeDirectoryAsync(path) : this.disk.removeAsync(path))
-        this.bytesRemoved += appendedBytes
-      }
-    } catch (error) {
-      throw this.fail('removing deleted files', error)
-    }
   }
 }
 

@@ -84,8 +84,8 @@ export function discard(state: LogState, segment: Segment, nowMs: number): void 
   const [batches, ...indexes] = segment.paths()
   segment.close()
   const dueMs = nowMs + state.config.fileDeleteDelayMs
-  state.environment.removeLater(batches!, dueMs, false, segment.appendedBytes)
-  for (const path of indexes) state.environment.removeLater(path, dueMs, false)
+  state.environment.removals.add(batches!, dueMs, false, segment.appendedBytes)
+  for (const path of indexes) state.environment.removals.add(path, dueMs, false)
 }
 
 /** Lets the log begin at `offset`, which the caller has found to be within it and above its present start. */

@@ -18,7 +18,7 @@ const SLICE_MS = 5
 export class Housekeeping {
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #timers = new Map<Chore, Timer>()
+  readonly #timers = new Map<Chore, { readonly timer: Timer; readonly deadline: Millis }>()
   #isClosed = false
 
   constructor(clock: Clock, logger: Logger) {
@@ -30,21 +30,33 @@ export class Housekeeping {
     this.#later(chore)
   }
 
+  /** Has a chore done within so many ms, if it would be done later; one that is being done is not done once more. */
+  hurry(chore: Chore, withinMs: Millis): void {
+    const waiting = this.#timers.get(chore)
+    if (waiting === undefined || waiting.deadline <= this.#clock.now() + withinMs) return
+    waiting.timer.cancel()
+    this.#arm(chore, withinMs)
+  }
+
   close(): void {
     this.#isClosed = true
-    for (const timer of this.#timers.values()) timer.cancel()
+    for (const { timer } of this.#timers.values()) timer.cancel()
     this.#timers.clear()
   }
 
   #later(chore: Chore): void {
     if (this.#isClosed) return
     const interval = chore.intervalMs()
-    if (interval === Infinity) return
-    const timer = this.#clock.at(this.#clock.now() + Math.max(1, interval), () => this.#run(chore))
-    this.#timers.set(chore, timer)
+    if (interval !== Infinity) this.#arm(chore, interval)
+  }
+
+  #arm(chore: Chore, ms: Millis): void {
+    const deadline = this.#clock.now() + Math.max(1, ms)
+    this.#timers.set(chore, { timer: this.#clock.at(deadline, () => this.#run(chore)), deadline })
   }
 
   #run(chore: Chore): void {
+    this.#timers.delete(chore)
     try {
       const rest = this.#begin(chore)
       if (rest !== undefined) {

@@ -1,12 +1,14 @@
 import { LogError } from '#storage/log-error.js'
 import type { Logger } from '../runtime/ports.js'
-import type { Housekeeping } from './housekeeping.js'
+import type { Chore, Housekeeping } from './housekeeping.js'
 import type { Partition } from './partition.js'
 import type { ReplicaManager } from './replica-manager.js'
 import type { ReplicationConfig } from './replication-config.js'
 
-/** How often files whose time has come are removed, and `flush.ms` is looked at. */
+/** How often `flush.ms` is looked at, and whether the wall clock has jumped to where files are to be removed. */
 const SECOND_MS = 1000
+/** Files whose time has come are removed at most so much later, all together. */
+const REMOVAL_MS = 50
 
 /** What the replicas of a broker need now and then. */
 export function addChores(
@@ -47,21 +49,31 @@ export function addChores(
     intervalMs: () => SECOND_MS,
     run: () => flushDue(replicas),
   })
-  housekeeping.add({
+  addRemoval(housekeeping, replicas, logger)
+}
+
+/** Deleted files hold memory and room on the disk: they go when their delay is over, not at some later look. */
+function addRemoval(housekeeping: Housekeeping, replicas: ReplicaManager, logger: Logger): void {
+  const { directories } = replicas
+  const inMs = (dueMs: number) => Math.min(Math.max(dueMs - replicas.wallTime(), REMOVAL_MS), SECOND_MS)
+  const removal: Chore = {
     name: 'the removal of deleted files',
-    intervalMs: () => SECOND_MS,
+    intervalMs: () =>
+      inMs(Math.min(...directories.map(({ offline, removals }) => (offline === null ? removals.nextDueMs : Infinity)))),
     run: () => {
       const now = replicas.wallTime()
-      for (const directory of replicas.directories) {
-        if (directory.offline !== null || directory.nextRemovalDueMs > now) continue
-        directory.removeDue(now).catch(error => {
+      for (const directory of directories) {
+        if (directory.offline !== null || directory.removals.nextDueMs > now) continue
+        directory.removals.removeDue(now).catch(error => {
           // A directory that failed has said so.
           if (error instanceof LogError && error.code === 'KAFKA_STORAGE_ERROR') return
           logger.error({ err: error, directory: directory.path }, 'deleted files could not be removed')
         })
       }
     },
-  })
+  }
+  housekeeping.add(removal)
+  for (const { removals } of directories) removals.onAdded = dueMs => housekeeping.hurry(removal, inMs(dueMs))
 }
 
 function* removeOldSegments(replicas: ReplicaManager, logger: Logger): Generator<void, void, void> {

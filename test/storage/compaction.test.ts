@@ -301,7 +301,7 @@ async function story(now: Rig, written: Map<string, string>): Promise<void> {
   now.directory.checkpoint()
   const endOffset = await round(now.log)
   now.directory.checkpointCleanerOffset(now.log, endOffset)
-  await now.directory.removeDue(startMs)
+  await now.directory.removals.removeDue(startMs)
   await round(now.log, startMs + 1, endOffset)
 }
 

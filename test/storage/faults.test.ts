@@ -155,7 +155,7 @@ async function story(driver: Driver): Promise<void> {
   driver.plain(3, 4)
   driver.log.roll(startMs)
   driver.retain(9, 900)
-  await driver.rig.directory.removeDue(startMs + 100)
+  await driver.rig.directory.removals.removeDue(startMs + 100)
   driver.model.start = Math.max(driver.model.start, 12)
   driver.log.advanceStart(12)
   driver.rig.directory.checkpoint()
@@ -169,7 +169,7 @@ async function story(driver: Driver): Promise<void> {
   driver.rig.directory.checkpoint()
   driver.rig.directory.deleteLog(other, startMs)
   driver.rig.directory.create({ ...options, topicId: 'AAAAAAAAAAAAAAAAAAAABQ', nowMs: startMs })
-  await driver.rig.directory.removeDue(startMs + 100)
+  await driver.rig.directory.removals.removeDue(startMs + 100)
   driver.model.cut(0)
   driver.model.start = driver.log.logEndOffset
   driver.log.truncateFullyAndStartAt(driver.log.logEndOffset)

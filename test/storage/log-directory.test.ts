@@ -188,7 +188,7 @@ test('folders that are no logs are left alone, and those marked for deletion go'
   assert.equal(directory.getFuture('events', 1)?.logEndOffset, 0)
   assert.equal(directory.get('events', 1), undefined)
   assert.equal(directory.get('__cluster_metadata', 0), undefined)
-  await directory.removeDue(startMs)
+  await directory.removals.removeDue(startMs)
   assert.ok(!names(disk, '/data').includes(marked[0]!))
 })
 

@@ -186,7 +186,7 @@ class Pair {
       this.start = log.logStartOffset
     }
     assert.ok(log.size <= retentionBytes + log.config.segmentBytes + 1000)
-    await directory.removeDue(this.#timeMs)
+    await directory.removals.removeDue(this.#timeMs)
   }
 
   async reopen(): Promise<void> {

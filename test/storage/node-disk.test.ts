@@ -196,7 +196,7 @@ test('a log directory on a real disk: append, kill, recover, stop, start', async
   for (const log of directory.logs()) assert.deepEqual(values(log), expected)
   const log = directory.get('events', 3)!
   directory.deleteLog(log, startMs)
-  await directory.removeDue(Infinity)
+  await directory.removals.removeDue(Infinity)
   assert.deepEqual(
     readdirSync(path).filter(name => name.includes('events-3')),
     [],

@@ -82,12 +82,12 @@ test('files are renamed at once and removed after their delay', async () => {
     '00000000000000000000.log.deleted',
     '00000000000000000000.timeindex.deleted',
   ])
-  assert.equal(directory.nextRemovalDueMs, startMs + 3001)
-  await directory.removeDue(startMs + 3000)
+  assert.equal(directory.removals.nextDueMs, startMs + 3001)
+  await directory.removals.removeDue(startMs + 3000)
   assert.equal(gone().length, 3)
-  await directory.removeDue(startMs + 3001)
+  await directory.removals.removeDue(startMs + 3001)
   assert.deepEqual(gone(), [])
-  assert.equal(directory.nextRemovalDueMs, Infinity)
+  assert.equal(directory.removals.nextDueMs, Infinity)
 })
 
 test('epochs begin where the log begins', () => {

@@ -27,6 +27,30 @@ test('a chore is done again and again, at the interval that holds each time; one
   )
 })
 
+test('a chore that is hurried is done sooner, never later, and not twice while it is being done', async () => {
+  const { clock, housekeeping } = setting()
+  const times: number[] = []
+  const chore = {
+    name: 'a chore',
+    intervalMs: () => 1000,
+    run: () => {
+      times.push(clock.now() - start)
+      housekeeping.hurry(chore, 0)
+    },
+  }
+  const start = clock.now()
+  housekeeping.add(chore)
+  await clock.advance(100)
+  housekeeping.hurry(chore, 50)
+  housekeeping.hurry(chore, 200)
+  await clock.advance(1100)
+  assert.deepEqual(times, [150, 1150])
+  housekeeping.close()
+  housekeeping.hurry(chore, 0)
+  await clock.advance(2000)
+  assert.equal(times.length, 2)
+})
+
 test('a long chore is done in slices, and begins again only when it is done', async () => {
   const { clock, housekeeping } = setting()
   let steps = 0

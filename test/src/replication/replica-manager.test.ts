@@ -35,12 +35,32 @@ test('replicas come and go with the metadata', async () => {
   )
 })
 
+test('deleted files stay until their delay is over, and hardly longer, as short as it may be', async () => {
+  const { broker, client, disk, clock } = await replicaSetting()
+  broker.replicas.startHousekeeping()
+  const left = (): number => names(disk, '/data').filter(name => /delete$/.test(name)).length
+  broker.createTopic('brief', 1, { config: { fileDeleteDelayMs: 100 } })
+  broker.createTopic('long', 1, { config: { fileDeleteDelayMs: 3000 } })
+  produceTo(client, batchOf(['a']), { topic: 'brief' })
+  await clock.advance(10)
+  broker.deleteTopic('long')
+  broker.deleteTopic('brief')
+  await clock.advance(99)
+  assert.equal(left(), 2)
+  await clock.advance(52)
+  assert.equal(left(), 1)
+  await clock.advance(2840)
+  assert.equal(left(), 1)
+  await clock.advance(70)
+  assert.equal(left(), 0)
+})
+
 test('what keeps deleted files from being removed is told, unless it is a directory that failed and has said so', async () => {
   const { broker, clock, logger } = await replicaSetting()
   const [directory] = broker.directories
   const errors = [new TypeError('a bug'), new LogError('KAFKA_STORAGE_ERROR', 'the disk')]
-  Object.defineProperty(directory, 'nextRemovalDueMs', { get: () => (errors.length > 0 ? 0 : Infinity) })
-  directory!.removeDue = () => Promise.reject(errors.shift())
+  Object.defineProperty(directory!.removals, 'nextDueMs', { get: () => (errors.length > 0 ? 0 : Infinity) })
+  directory!.removals.removeDue = () => Promise.reject(errors.shift())
   broker.replicas.startHousekeeping()
   await clock.advance(5000)
   const told = logger.lines.filter(({ message }) => message === 'deleted files could not be removed')
