@@ -8,6 +8,9 @@ const RESPONSE_BYTES_MAX = 256 * 1024 * 1024
 const SIZE_BYTES = 4
 /** When this much of a response is missing, the next reads go straight into its buffer. */
 const DIRECT_BYTES_MIN = 16_384
+/** After a response of this size, little is read of the next one before it has a buffer: that has to be copied. */
+const LARGE_RESPONSE_BYTES = 262_144
+const PEEK_BYTES = 8192
 
 export interface LeaderConnectionParts {
   readonly turn: Turn
@@ -31,6 +34,9 @@ export class LeaderConnection implements ConnectionHandler {
   #frameSize = -1
   #filled = 0
   #direct: Buffer | null = null
+  #lastFrameBytes = 0
+  /** For the beginning of what is likely to be a large response. */
+  #peek: Buffer | null = null
   /** The size of a response may come in parts. */
   #sizeSoFar = 0
   #sizeBytes = 0
@@ -56,7 +62,12 @@ export class LeaderConnection implements ConnectionHandler {
   nextBuffer(): Buffer | null {
     const frame = this.#frame
     this.#direct = null
-    if (this.#isClosed || frame === null || this.#frameSize - this.#filled < DIRECT_BYTES_MIN) return null
+    if (this.#isClosed) return null
+    if (frame === null) {
+      if (this.#lastFrameBytes < LARGE_RESPONSE_BYTES) return null
+      return (this.#peek ??= Buffer.allocUnsafe(PEEK_BYTES))
+    }
+    if (this.#frameSize - this.#filled < DIRECT_BYTES_MIN) return null
     this.#direct = frame.subarray(this.#filled, this.#frameSize)
     return this.#direct
   }
@@ -105,6 +116,7 @@ export class LeaderConnection implements ConnectionHandler {
       const size = this.#frameSize
       if (this.#frame === null && end - at >= size) {
         this.#frameSize = -1
+        this.#lastFrameBytes = size
         this.#parts.onFrame(buffer, at, at + size)
         at += size
         continue
@@ -132,6 +144,7 @@ export class LeaderConnection implements ConnectionHandler {
     const frame = this.#frame!
     this.#frameSize = -1
     this.#filled = 0
+    this.#lastFrameBytes = size
     this.#parts.onFrame(frame, 0, size)
     this.#release()
   }

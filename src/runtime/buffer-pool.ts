@@ -53,11 +53,11 @@ export class BufferPool {
 }
 
 function capacityOf(index: number): number {
-  return 2 ** (SMALLEST_LOG2 + index) + SLACK_BYTES
+  return (1 << (SMALLEST_LOG2 + index)) + SLACK_BYTES
 }
 
 function classOf(bytes: number): number {
   const payload = bytes - SLACK_BYTES
-  if (payload <= 2 ** SMALLEST_LOG2) return 0
+  if (payload <= 1 << SMALLEST_LOG2) return 0
   return 32 - Math.clz32(payload - 1) - SMALLEST_LOG2
 }

@@ -44,6 +44,27 @@ test('responses come whole, however they are cut on their way', () => {
   }
 })
 
+test('after a large response little is read before the next one has a buffer, which what comes then goes into', () => {
+  const { transport, frames, connection } = setting()
+  const aims: number[] = []
+  const aim = connection.nextBuffer.bind(connection)
+  connection.nextBuffer = () => {
+    const buffer = aim()
+    aims.push(buffer?.length ?? 0)
+    return buffer
+  }
+  const [large, small] = ['a'.repeat(300_000), 'b'.repeat(100)]
+  transport.feed(Buffer.concat([framed(large), framed(large)]))
+  assert.deepEqual(frames, [large, large])
+  assert.equal(aims[0], 0, 'at first nothing is known')
+  assert.ok(aims.includes(8192), `${aims}`)
+  aims.length = 0
+  transport.feed(framed(small))
+  transport.feed(framed(small))
+  assert.deepEqual(frames.slice(2), [small, small])
+  assert.deepEqual(aims.slice(0, 2), [8192, 0])
+})
+
 test('an impossible size ends the connection, and so does the leader; memory is given back', () => {
   const first = setting()
   first.transport.feed(Buffer.from([0x7f, 0xff, 0xff, 0xff]))
