@@ -9,9 +9,9 @@ const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk'
 /** Kafka needs minutes after a kill where there are ten thousand partitions of three nodes and little time. */
 const ANSWER_TIMEOUT_MS = 600_000
 
-/** One of the two kinds of broker that are compared. */
+/** One of the kinds of broker that are compared. */
 export interface Kind {
-  readonly name: 'Ottla' | 'Kafka'
+  readonly name: 'Ottla' | 'Kafka' | 'C'
   readonly port: number
   /** Prepares a data directory and returns the command that starts a broker on it. */
   command(directory: string, options: Readonly<Record<string, string>>): { file: string; args: string[] }
@@ -87,6 +87,17 @@ export const kafka: Kind = {
     formatKafka(file)
     return { file: 'java', args: ['-Xmx1G', '-cp', kafkaClasspath(), 'kafka.Kafka', file] }
   },
+}
+
+/** No broker, but what any broker must do for Produce at the least, in C: how far one can be from Kafka on this machine. */
+export function floorOf(program: string): Kind {
+  return {
+    name: 'C',
+    port: Number(process.env.BENCH_FLOOR_PORT ?? 29250),
+    command(directory) {
+      return { file: program, args: [String(this.port), directory] }
+    },
+  }
 }
 
 /** Formats the directories of a properties file, unless they are formatted. */

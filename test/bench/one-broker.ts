@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Kind, kafka, LOG_OPTIONS, ottla, type Running, removeDirectory, start } from './brokers.js'
+import { floorOf, type Kind, kafka, LOG_OPTIONS, ottla, type Running, removeDirectory, start } from './brokers.js'
 import { createPartitions } from './partitions.js'
-import { compileLoad, printTable, type Row, row, temporaryFolder } from './table.js'
+import { compileFloor, compileLoad, printTable, type Row, row, temporaryFolder } from './table.js'
 import { fill, type Measured, measure, median, WORKS, type Work } from './works.js'
 
 /*
  * npm run bench -- [--rounds 3] [--seconds 6] [--warm 30] [--only NAME,...] [--skip-kafka]
+ *   [--floor]
  *
  * One broker of Ottla and one of Apache Kafka by turns on this machine, both warm. Names are those of the works, `start`
- * and `partitions`.
+ * and `partitions`. With --floor, works of the producer alone, and a program in C takes its turn, too.
  */
 const SETTLE_MS = 3000
 const TOPICS = 1000
@@ -36,25 +37,33 @@ export async function brokerBench(args: readonly string[]): Promise<void> {
       warm: { type: 'string', default: '30' },
       only: { type: 'string', default: '' },
       'skip-kafka': { type: 'boolean', default: false },
+      floor: { type: 'boolean', default: false },
     },
   })
   const only = values.only === '' ? [] : values.only.split(',')
   const folder = temporaryFolder()
   try {
+    const floor = values.floor ? [floorOf(compileFloor(folder))] : []
     const setting: Setting = {
       rounds: Number(values.rounds),
       seconds: Number(values.seconds),
       warmSeconds: Number(values.warm),
-      kinds: values['skip-kafka'] ? [ottla] : [ottla, kafka],
+      kinds: [ottla, ...(values['skip-kafka'] ? [] : [kafka]), ...floor],
       folder,
       load: compileLoad(folder),
-      isWanted: name => only.length === 0 || only.some(word => name.includes(word)),
+      isWanted: name =>
+        (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !isOfProducer(name)),
     }
     console.log(`${values.rounds} rounds of ${values.seconds} s after ${values.warm} s of warming up; medians\n`)
     printTable([...(await loadRows(setting)), ...(await startRows(setting)), ...(await partitionRows(setting))])
   } finally {
     removeDirectory(folder)
   }
+}
+
+/** Whether it is one of the works that the floor can do, too. */
+function isOfProducer(name: string): boolean {
+  return WORKS.some(work => work.name === name && work.args[0] === 'produce')
 }
 
 async function loadRows({ rounds, seconds, warmSeconds, kinds, folder, load, isWanted }: Setting): Promise<Row[]> {

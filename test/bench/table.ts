@@ -11,10 +11,12 @@ export interface Row {
   readonly values: ReadonlyMap<string, number>
 }
 
+/** With what C alone does of it, where that was measured. */
 export function printTable(rows: readonly Row[]): void {
   if (rows.length === 0) return
-  console.log('| work | figure | Ottla | Kafka | ratio | asked for |')
-  console.log('|---|---|---|---|---|---|')
+  const hasFloor = rows.some(({ values }) => values.has('C'))
+  console.log(`| work | figure | Ottla | Kafka | ratio | asked for |${hasFloor ? ' C | C / Kafka |' : ''}`)
+  console.log(`|---|---|---|---|---|---|${hasFloor ? '---|---|' : ''}`)
   for (const { work, figure, values } of rows) {
     const ours = values.get('Ottla') ?? Number.NaN
     const theirs = values.get('Kafka') ?? Number.NaN
@@ -23,8 +25,10 @@ export function printTable(rows: readonly Row[]): void {
     const asked = min !== undefined ? `>= ${round(min)} x` : max !== undefined ? `<= ${round(max)} x` : ''
     const kept = min !== undefined ? ratio >= min : max !== undefined ? ratio <= max : null
     const mark = kept === null || Number.isNaN(ratio) ? '' : kept ? ' ok' : ' MISSED'
+    const floor = values.get('C') ?? Number.NaN
+    const last = hasFloor ? ` ${round(floor)} | ${round(floor / theirs)} x |` : ''
     console.log(
-      `| ${work} | ${figure.name}, ${figure.unit} | ${round(ours)} | ${round(theirs)} | ${round(ratio)} x | ${asked}${mark} |`,
+      `| ${work} | ${figure.name}, ${figure.unit} | ${round(ours)} | ${round(theirs)} | ${round(ratio)} x | ${asked}${mark} |${last}`,
     )
   }
 }
@@ -69,7 +73,16 @@ export function temporaryFolder(): string {
 
 /** Builds the load generator; returns its path. */
 export function compileLoad(folder: string): string {
-  const load = join(folder, 'load')
-  execFileSync('cc', ['-O2', '-o', load, 'test/bench/load.c'])
-  return load
+  return compile(folder, 'load', [])
+}
+
+/** Builds the floor of `--floor`, with the instructions of this processor; returns its path. */
+export function compileFloor(folder: string): string {
+  return compile(folder, 'floor', ['-march=native', '-pthread'])
+}
+
+function compile(folder: string, name: string, flags: readonly string[]): string {
+  const program = join(folder, name)
+  execFileSync('cc', ['-O2', ...flags, '-o', program, `test/bench/${name}.c`])
+  return program
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Kind, removeDirectory } from '../brokers.js'
+import { removeDirectory } from '../brokers.js'
 import { compileLoad, Figures, printTable, type Row, row, temporaryFolder } from '../table.js'
 import { type Measured, measure, type Work } from '../works.js'
-import { type Cluster, hasEnded, NODES, type NodeId, portOf, portsOf, startNodes } from './nodes.js'
+import { type Cluster, hasEnded, type Name, NODES, type NodeId, portOf, portsOf, startNodes } from './nodes.js'
 import { partitionRows } from './partitions.js'
 import { activeController, createTopic, GapProducer, leaderPort } from './producer.js'
 
@@ -14,7 +14,7 @@ import { activeController, createTopic, GapProducer, leaderPort } from './produc
  * Three nodes of Ottla and three of Apache Kafka, each broker and controller in one, by turns on this machine: three
  * replicas, min.insync.replicas=2, acks=all.
  */
-const NAMES: readonly Kind['name'][] = ['Ottla', 'Kafka']
+const NAMES: readonly Name[] = ['Ottla', 'Kafka']
 /** What a frozen or cut off leader may cost: the session timeout and half a second. */
 const SESSION_MS = 9000
 const SETTLE_MS = 5000
@@ -27,7 +27,7 @@ interface Options {
   readonly rounds: number
   readonly seconds: number
   readonly warmSeconds: number
-  readonly names: readonly Kind['name'][]
+  readonly names: readonly Name[]
   readonly partitions: number
   readonly isWanted: (name: string) => boolean
 }
@@ -182,7 +182,7 @@ async function gapOf(cluster: Cluster, node: NodeId, blow: Blow): Promise<number
   }
 }
 
-async function leaderOf(name: Kind['name']): Promise<NodeId> {
+async function leaderOf(name: Name): Promise<NodeId> {
   const port = await leaderPort(portsOf(name), TOPIC)
   const node = NODES.find(each => portOf(name, each) === port)
   if (node === undefined) throw new Error('the topic has no leader')

@@ -5,7 +5,7 @@ import { formatKafka, type Kind, kafkaClasspath, LOG_OPTIONS, type Running, spaw
 export const NODES = [1, 2, 3] as const
 export type NodeId = (typeof NODES)[number]
 
-type Name = Kind['name']
+export type Name = Exclude<Kind['name'], 'C'>
 
 /** Ports of a cluster lie ten apart: clients connect to the first of ten, controllers to the second. */
 const BASE_PORTS: Readonly<Record<Name, number>> = {

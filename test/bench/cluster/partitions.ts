@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { ErrorCode } from '#protocol/errors.js'
-import type { Kind } from '../brokers.js'
 import { createPartitions } from '../partitions.js'
 import { Figures, type Row, row } from '../table.js'
-import { type Cluster, NODES, type NodeId, portOf, startNodes } from './nodes.js'
+import { type Cluster, type Name, NODES, type NodeId, portOf, startNodes } from './nodes.js'
 import { electPreferredLeaders, partitionsOf, reach, type Told, untilAll, writeToAll } from './partition-probe.js'
 import { activeController, createTopic } from './producer.js'
 
@@ -22,7 +21,7 @@ const LIMIT_MS = 900_000
 const OPTIONS = { 'log.retention.check.interval.ms': '300000' }
 
 export interface PartitionOptions {
-  readonly names: readonly Kind['name'][]
+  readonly names: readonly Name[]
   readonly rounds: number
   readonly partitions: number
 }
@@ -60,7 +59,7 @@ export async function partitionRows(folder: string, options: PartitionOptions): 
 
 async function measureOne(
   directory: string,
-  name: Kind['name'],
+  name: Name,
   { rounds, partitions }: PartitionOptions,
   figures: Figures,
 ): Promise<void> {
