@@ -10,7 +10,7 @@ import { fill, type Measured, measure, median, WORKS, type Work } from './works.
  *   [--floor]
  *
  * One broker of Ottla and one of Apache Kafka by turns on this machine, both warm. Names are those of the works, `start`
- * and `partitions`. With --floor, works of the producer alone, and a program in C takes its turn, too.
+ * and `partitions`. With --floor, producing and reading alone, and a program in C takes its turn, too.
  */
 const SETTLE_MS = 3000
 const TOPICS = 1000
@@ -52,7 +52,7 @@ export async function brokerBench(args: readonly string[]): Promise<void> {
       folder,
       load: compileLoad(folder),
       isWanted: name =>
-        (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !isOfProducer(name)),
+        (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !isOfFloor(name)),
     }
     console.log(`${values.rounds} rounds of ${values.seconds} s after ${values.warm} s of warming up; medians\n`)
     printTable([...(await loadRows(setting)), ...(await startRows(setting)), ...(await partitionRows(setting))])
@@ -62,8 +62,8 @@ export async function brokerBench(args: readonly string[]): Promise<void> {
 }
 
 /** Whether it is one of the works that the floor can do, too. */
-function isOfProducer(name: string): boolean {
-  return WORKS.some(work => work.name === name && work.args[0] === 'produce')
+function isOfFloor(name: string): boolean {
+  return WORKS.some(work => work.name === name && work.args[0] !== 'latency')
 }
 
 async function loadRows({ rounds, seconds, warmSeconds, kinds, folder, load, isWanted }: Setting): Promise<Row[]> {

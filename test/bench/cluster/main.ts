@@ -1,18 +1,29 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { removeDirectory } from '../brokers.js'
-import { compileLoad, Figures, printTable, type Row, row, temporaryFolder } from '../table.js'
+import { compileFloor, compileLoad, Figures, printTable, type Row, row, temporaryFolder } from '../table.js'
 import { type Measured, measure, type Work } from '../works.js'
-import { type Cluster, hasEnded, type Name, NODES, type NodeId, portOf, portsOf, startNodes } from './nodes.js'
+import {
+  type Cluster,
+  hasEnded,
+  type Name,
+  NODES,
+  type NodeId,
+  portOf,
+  portsOf,
+  startFloor,
+  startNodes,
+} from './nodes.js'
 import { partitionRows } from './partitions.js'
 import { activeController, createTopic, GapProducer, leaderPort } from './producer.js'
 
 /*
  * npm run bench -- cluster [--rounds 3] [--seconds 6] [--warm 60] [--only produce,latency,start,gap,partitions]
- *   [--partitions 10000] [--skip-kafka] [--skip-ottla]
+ *   [--partitions 10000] [--skip-kafka] [--skip-ottla] [--floor]
  *
  * Three nodes of Ottla and three of Apache Kafka, each broker and controller in one, by turns on this machine: three
- * replicas, min.insync.replicas=2, acks=all.
+ * replicas, min.insync.replicas=2, acks=all. With --floor, works of the producer alone, and three processes in C take
+ * their turn, too.
  */
 const NAMES: readonly Name[] = ['Ottla', 'Kafka']
 /** What a frozen or cut off leader may cost: the session timeout and half a second. */
@@ -29,6 +40,7 @@ interface Options {
   readonly warmSeconds: number
   readonly names: readonly Name[]
   readonly partitions: number
+  readonly hasFloor: boolean
   readonly isWanted: (name: string) => boolean
 }
 
@@ -73,6 +85,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
       partitions: { type: 'string', default: '10000' },
       'skip-kafka': { type: 'boolean', default: false },
       'skip-ottla': { type: 'boolean', default: false },
+      floor: { type: 'boolean', default: false },
     },
   })
   const only = values.only === '' ? [] : values.only.split(',')
@@ -82,7 +95,9 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
     warmSeconds: Number(values.warm),
     names: NAMES.filter(name => !values[`skip-${name === 'Kafka' ? 'kafka' : 'ottla'}`]),
     partitions: Number(values.partitions),
-    isWanted: name => only.length === 0 || only.some(word => name.includes(word)),
+    hasFloor: values.floor,
+    isWanted: name =>
+      (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !name.startsWith('produce')),
   }
   const folder = temporaryFolder()
   try {
@@ -139,6 +154,10 @@ async function loadRows(folder: string, load: string, options: Options): Promise
       // A node that is late is not in sync yet, and then a write that wants two copies is refused.
       await settle(3 * SETTLE_MS)
       for (const work of works) await measure(load, cluster, work, options.warmSeconds / works.length)
+    }
+    if (options.hasFloor) {
+      clusters.push(startFloor(compileFloor(folder), join(folder, 'load-C')))
+      await settle()
     }
     for (let round = 0; round < options.rounds; round++) {
       for (const work of works) {

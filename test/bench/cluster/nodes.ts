@@ -5,12 +5,13 @@ import { formatKafka, type Kind, kafkaClasspath, LOG_OPTIONS, type Running, spaw
 export const NODES = [1, 2, 3] as const
 export type NodeId = (typeof NODES)[number]
 
-export type Name = Exclude<Kind['name'], 'C'>
+export type Name = Kind['name']
 
 /** Ports of a cluster lie ten apart: clients connect to the first of ten, controllers to the second. */
 const BASE_PORTS: Readonly<Record<Name, number>> = {
   Ottla: Number(process.env.BENCH_OTTLA_PORT ?? 29300),
   Kafka: Number(process.env.BENCH_KAFKA_PORT ?? 29400),
+  C: Number(process.env.BENCH_FLOOR_PORT ?? 29500),
 }
 
 export function portOf(name: Name, node: NodeId): number {
@@ -34,7 +35,21 @@ export interface Cluster extends Omit<Running, 'process' | 'pid' | 'startMs'> {
 
 /** Formats and starts three nodes; resolves as soon as they run, not when they answer. */
 export function startNodes(name: Name, folder: string, options: Readonly<Record<string, string>> = {}): Cluster {
-  const commands = new Map(NODES.map(node => [node, prepare(name, node, folder, options)]))
+  return startAll(name, folder, node => prepare(name, node, folder, options))
+}
+
+/** A leader and two followers that are no brokers; see `floorOf`. */
+export function startFloor(program: string, folder: string): Cluster {
+  return startAll('C', folder, node => {
+    const directory = join(folder, String(node))
+    mkdirSync(directory, { recursive: true })
+    const role = node === 1 ? ['lead'] : ['follow', String(portOf('C', 1))]
+    return { file: program, args: [String(portOf('C', node)), directory, ...role] }
+  })
+}
+
+function startAll(name: Name, folder: string, commandOf: (node: NodeId) => { file: string; args: string[] }): Cluster {
+  const commands = new Map(NODES.map(node => [node, commandOf(node)]))
   const processes = new Map<NodeId, NodeProcess>()
   const spawnNode = (node: NodeId): NodeProcess => {
     const spawned = spawnBroker({ name, port: portOf(name, node) }, join(folder, String(node)), commands.get(node)!)
