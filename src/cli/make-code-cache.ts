@@ -11,7 +11,7 @@ import { type CompiledProgram, compileProgram } from './compiled-program.js'
 const READY_MS_MAX = 60_000
 
 const folder = process.argv[2] ?? dirname(fileURLToPath(import.meta.url))
-for (const name of readdirSync(folder)) if (name.endsWith('.cache')) rmSync(join(folder, name))
+for (const name of readdirSync(folder)) if (/\.cache(\.part)?$/.test(name)) rmSync(join(folder, name))
 const compiled = compileProgram(folder)
 if (compiled !== null) await make(compiled)
 
