@@ -1,4 +1,4 @@
-import { type CheckpointLine, readOffsetCheckpoint, writeOffsetCheckpoint } from './checkpoint.js'
+import { type CheckpointLine, formatOffsetCheckpoint, readOffsetCheckpoint } from './checkpoint.js'
 import type { Disk } from './disk.js'
 import { folderName } from './file-names.js'
 import { isDiskError } from './log-environment.js'
@@ -9,6 +9,11 @@ export class CheckpointFile {
   readonly #path: string
   #lines = new Map<string, CheckpointLine>()
   #offsets = new Map<string, number>()
+  /** Grows with every write: one that waits for the device must not replace what was written after it had begun. */
+  #revision = 0
+  /** The write that waits for the device; how it ends is told to who began it. */
+  #writing: Promise<void> | null = null
+  #hasFailed = false
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk
@@ -36,11 +41,42 @@ export class CheckpointFile {
 
   /** Replaces what the file says; durable when it returns. */
   write(lines: readonly CheckpointLine[]): void {
+    if (this.#writing === null && this.#isWritten(lines)) return
+    this.#revision++
+    this.#disk.replaceFile(this.#path, formatOffsetCheckpoint(lines))
+    this.#hasFailed = false
+    this.#keep(lines)
+  }
+
+  /** The same, waiting for the device off the event loop. `linesNow` is asked when a write before this one is done. */
+  async writeAsync(linesNow: () => readonly CheckpointLine[]): Promise<void> {
+    while (this.#writing !== null) await this.#writing
+    const lines = linesNow()
+    if (this.#isWritten(lines)) return
+    const revision = ++this.#revision
+    this.#keep(lines)
+    const isStale = (): boolean => this.#revision !== revision
+    const written = this.#disk.replaceFileAsync(this.#path, formatOffsetCheckpoint(lines), isStale)
+    this.#writing = written.then(
+      () => {
+        this.#writing = null
+      },
+      () => {
+        this.#writing = null
+        this.#hasFailed = true
+      },
+    )
+    await written
+  }
+
+  #isWritten(lines: readonly CheckpointLine[]): boolean {
     const isSame =
       lines.length === this.#lines.size &&
       lines.every(({ topic, partition, offset }) => this.#offsets.get(folderName(topic, partition)) === offset)
-    if (isSame && (lines.length === 0 || this.#disk.exists(this.#path))) return
-    writeOffsetCheckpoint(this.#disk, this.#path, lines)
+    return isSame && !this.#hasFailed && (lines.length === 0 || this.#disk.exists(this.#path))
+  }
+
+  #keep(lines: readonly CheckpointLine[]): void {
     this.#lines = new Map(lines.map(line => [folderName(line.topic, line.partition), line]))
     this.#offsets = new Map(lines.map(line => [folderName(line.topic, line.partition), line.offset]))
   }

@@ -61,9 +61,9 @@ export interface CheckpointLine {
   readonly offset: number
 }
 
-/** Replaces the file; durable when it returns. */
-export function writeOffsetCheckpoint(disk: Disk, path: string, lines: readonly CheckpointLine[]): void {
-  disk.replaceFile(path, formatLines(lines.map(line => `${line.topic} ${line.partition} ${line.offset}`)))
+/** The content of a checkpoint of offsets. */
+export function formatOffsetCheckpoint(lines: readonly CheckpointLine[]): Buffer {
+  return formatLines(lines.map(line => `${line.topic} ${line.partition} ${line.offset}`))
 }
 
 /** Epochs and their start offsets, ascending. A missing file has none; a malformed one throws. */

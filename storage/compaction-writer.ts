@@ -93,7 +93,7 @@ export class CompactionWriter {
     state.size += segment.size
     segment.changeSuffix('')
     const bases = new Set(old.slice(1).map(one => one.baseOffset))
-    state.removeSnapshots(offset => bases.has(offset))
+    state.discardSnapshots(offset => bases.has(offset), this.#nowMs)
     state.namesChanged()
     state.isTouched = true
     segment.close()

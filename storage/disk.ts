@@ -21,8 +21,11 @@ export interface Disk {
    * folder.
    */
   replaceFile(path: string, content: Uint8Array): void
-  /** The same, waiting for the device off the event loop. One at a time for a path. */
-  replaceFileAsync(path: string, content: Uint8Array): Promise<void>
+  /**
+   * The same, waiting for the device off the event loop. One at a time for a path. `isStale` is asked before the new
+   * content takes the place of the old: if it is, the old stays.
+   */
+  replaceFileAsync(path: string, content: Uint8Array, isStale?: () => boolean): Promise<void>
   /** Replaces a small file by rename without waiting for the device: readers of a running system see old or new. */
   writeFile(path: string, content: Uint8Array): void
   rename(from: string, to: string): void

@@ -296,13 +296,14 @@ export class LogDirectory {
     })
   }
 
-  /** null: nobody has asked for the log yet, and what the file says of it stays. */
-  checkpointHighWatermarks(highWatermarkOf: (log: PartitionLog) => number | null): void {
-    const lines = [...this.#logs].flatMap(([name, log]) => {
-      const offset = highWatermarkOf(log) ?? this.#highWatermarks.offsets.get(name)
-      return offset === undefined ? [] : [lineOf(log, offset)]
-    })
-    this.#guarded('writing high watermarks', () => this.#highWatermarks.write(lines))
+  /** null: nobody has asked for the log yet, and what the file says of it stays. Resolves when they are durable. */
+  checkpointHighWatermarks(highWatermarkOf: (log: PartitionLog) => number | null): Promise<void> {
+    const linesNow = () =>
+      [...this.#logs].flatMap(([name, log]) => {
+        const offset = highWatermarkOf(log) ?? this.#highWatermarks.offsets.get(name)
+        return offset === undefined ? [] : [lineOf(log, offset)]
+      })
+    return this.#environment.guardedAsync('writing high watermarks', () => this.#highWatermarks.writeAsync(linesNow))
   }
 
   /** Notes how far compaction has come with a log. */
@@ -331,7 +332,7 @@ export class LogDirectory {
       await this.#closeLogs()
       if (!this.#isLoaded) return
       this.checkpoint()
-      this.checkpointHighWatermarks(highWatermarkOf)
+      await this.checkpointHighWatermarks(highWatermarkOf)
       this.#guarded('writing the clean-shutdown marker', () => writeCleanShutdown(this.#disk, this.path, brokerEpoch))
     } finally {
       this.abandon()

@@ -85,6 +85,16 @@ export class LogEnvironment {
     }
   }
 
+  /** The same for what waits. */
+  async guardedAsync<T>(action: string, run: () => Promise<T>): Promise<T> {
+    if (this.#failure !== null) throw this.offlineError()
+    try {
+      return await run()
+    } catch (error) {
+      throw this.fail(action, error)
+    }
+  }
+
   /** Names of partition folders are not on the device. */
   get areNamesDirty(): boolean {
     return this.#nameChanges !== this.#nameChangesSynced

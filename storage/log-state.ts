@@ -2,7 +2,7 @@ import { hasProducerId, isControl, magic } from '#protocol/records/batch.js'
 import { baseOffsetAt, lastOffsetAt, leaderEpochAt } from './any-batch.js'
 import { formatEpochCheckpoint, readEpochCheckpoint } from './checkpoint.js'
 import { EpochHistory } from './epoch-history.js'
-import { epochCheckpointName, offsetName, snapshotSuffix } from './file-names.js'
+import { deletedSuffix, epochCheckpointName, offsetName, snapshotSuffix } from './file-names.js'
 import { HeaderCursor } from './header-cursor.js'
 import type { LogConfig } from './log-config.js'
 import type { LogEnvironment } from './log-environment.js'
@@ -324,9 +324,27 @@ export class LogState {
 
   /** Removes the snapshots for which `isObsolete` holds; true if there were any. */
   removeSnapshots(isObsolete: (offset: number) => boolean): boolean {
+    return this.#dropSnapshots(isObsolete, path => this.environment.disk.remove(path))
+  }
+
+  /**
+   * The same for those that no log will ever be told anew from: renamed now, removed `file.delete.delay.ms` later. A
+   * disk may take milliseconds to let go of a file, and this is done while records are written.
+   */
+  discardSnapshots(isObsolete: (offset: number) => boolean, nowMs: number): boolean {
+    const { disk, removals } = this.environment
+    return this.#dropSnapshots(isObsolete, path => {
+      // Somebody may have removed it.
+      if (!disk.exists(path)) return
+      disk.rename(path, path + deletedSuffix)
+      removals.add(path + deletedSuffix, nowMs + this.config.fileDeleteDelayMs, false)
+    })
+  }
+
+  #dropSnapshots(isObsolete: (offset: number) => boolean, drop: (path: string) => void): boolean {
     const obsolete = this.snapshots.filter(isObsolete)
     if (obsolete.length === 0) return false
-    for (const offset of obsolete) this.environment.disk.remove(this.snapshotPath(offset))
+    for (const offset of obsolete) drop(this.snapshotPath(offset))
     this.snapshots = this.snapshots.filter(offset => !isObsolete(offset))
     this.unsyncedSnapshots = this.unsyncedSnapshots.filter(offset => !isObsolete(offset))
     this.namesChanged()

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
 import { absolutePath, parentOf } from './durable-directory.js'
+import { isMissing } from './log-environment.js'
 import { makeFolders, readWholeFile } from './node-files.js'
 
 export interface NodeDiskOptions {
@@ -237,10 +238,6 @@ function writeFully(descriptor: number, buffer: Uint8Array, start: number, end: 
   while (at < end) at += fs.writeSync(descriptor, buffer, at, end - at, position + at - start)
 }
 
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT'
-}
-
 class NodeDisk implements Disk {
   readonly #open: OpenFiles
 
@@ -288,7 +285,7 @@ class NodeDisk implements Disk {
     this.syncDirectory(parentOf(path))
   }
 
-  async replaceFileAsync(path: string, content: Uint8Array): Promise<void> {
+  async replaceFileAsync(path: string, content: Uint8Array, isStale?: () => boolean): Promise<void> {
     // A name of its own, so that a synchronous replacement in the meantime cannot meet a half-written file.
     const temporary = `${path}.async.tmp`
     const descriptor = fs.openSync(temporary, 'w', 0o644)
@@ -297,6 +294,10 @@ class NodeDisk implements Disk {
       await waited(done => fs.fsync(descriptor, done))
     } finally {
       fs.closeSync(descriptor)
+    }
+    if (isStale?.() === true) {
+      fs.unlinkSync(temporary)
+      return
     }
     fs.renameSync(temporary, path)
     await this.syncDirectoryAsync(parentOf(path))

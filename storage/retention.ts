@@ -70,7 +70,7 @@ function removeFirst(state: LogState, count: number, nowMs: number, reason: Reas
     state.size -= segment.size
     discard(state, segment, nowMs)
   }
-  state.removeSnapshots(offset => offset < first)
+  state.discardSnapshots(offset => offset < first, nowMs)
   return removed.map(({ baseOffset, size: bytes }) => ({ baseOffset, bytes, reason }))
 }
 

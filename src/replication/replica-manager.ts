@@ -410,15 +410,14 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   }
 
   /** Writes the high watermarks of the directories in which some have moved. */
-  checkpointHighWatermarks(): void {
+  async checkpointHighWatermarks(): Promise<void> {
     const directories = new Set<LogDirectory>()
     for (const partition of this.#moved.splice(0)) {
       partition.isMoved = false
       directories.add(partition.directory)
     }
-    for (const directory of directories) {
-      if (directory.offline === null) directory.checkpointHighWatermarks(log => this.highWatermarkOf(log))
-    }
+    const online = [...directories].filter(({ offline }) => offline === null)
+    await Promise.all(online.map(each => each.checkpointHighWatermarks(log => this.highWatermarkOf(log))))
   }
 
   /** null for a log that is not of a partition (yet). */

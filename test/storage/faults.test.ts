@@ -150,7 +150,7 @@ async function story(driver: Driver): Promise<void> {
   driver.truncate(driver.log.logEndOffset - 6)
   driver.plain(4, 3)
   await driver.sync()
-  driver.rig.directory.checkpointHighWatermarks(log => log.logEndOffset)
+  await driver.rig.directory.checkpointHighWatermarks(log => log.logEndOffset)
   driver.truncate(driver.log.logEndOffset - 4)
   driver.plain(3, 4)
   driver.log.roll(startMs)

@@ -125,6 +125,7 @@ test('small files are replaced as a whole', async () => {
   disk.replaceFile(join(path, 'a'), Buffer.from('one'))
   disk.writeFile(join(path, 'b'), Buffer.from('two'))
   await disk.replaceFileAsync(join(path, 'a'), Buffer.from('three'))
+  await disk.replaceFileAsync(join(path, 'a'), Buffer.from('four'), () => true)
   disk.setModifiedTime(join(path, 'b'), 1_700_000_000_123)
   assert.equal(disk.modifiedTime(join(path, 'b')), 1_700_000_000_123)
   assert.deepEqual(disk.list(path), [

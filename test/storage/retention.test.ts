@@ -90,6 +90,25 @@ test('files are renamed at once and removed after their delay', async () => {
   assert.equal(directory.removals.nextDueMs, Infinity)
 })
 
+test('so are the snapshots of producers, of which one may be missing', async () => {
+  const { disk, directory, log } = five({ retentionMs: 2000 })
+  const snapshots = () => names(disk, log.directoryPath).filter(name => name.includes('.snapshot'))
+  assert.deepEqual(
+    snapshots(),
+    [1, 2, 3, 4].map(offset => `0000000000000000000${offset}.snapshot`),
+  )
+  disk.remove(`${log.directoryPath}/00000000000000000001.snapshot`)
+  log.deleteOldSegments(startMs + 5001, 5)
+  assert.deepEqual(snapshots(), [
+    '00000000000000000002.snapshot.deleted',
+    '00000000000000000003.snapshot.deleted',
+    '00000000000000000004.snapshot',
+  ])
+  await directory.removals.removeDue(startMs + 6001)
+  assert.deepEqual(snapshots(), ['00000000000000000004.snapshot'])
+  checkLog(log)
+})
+
 test('epochs begin where the log begins', () => {
   const { log } = rig({ segmentBytes: size, retentionBytes: 0 })
   for (let epoch = 0; epoch < 4; epoch++) put(log, ['x'], {}, epoch)

@@ -221,9 +221,13 @@ export class SimDisk implements Disk {
     this.syncDirectory(parentOf(path))
   }
 
-  async replaceFileAsync(path: string, content: Uint8Array): Promise<void> {
+  async replaceFileAsync(path: string, content: Uint8Array, isStale?: () => boolean): Promise<void> {
     const file = this.#temporary(`${path}.async.tmp`, content)
     await file.sync()
+    if (isStale?.() === true) {
+      this.remove(file.path)
+      return
+    }
     this.rename(file.path, path)
     await this.syncDirectoryAsync(parentOf(path))
   }
