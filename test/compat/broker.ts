@@ -55,7 +55,7 @@ export async function startOttla(options: BrokerOptions): Promise<StartedBroker>
   const main = join(projectDirectory, 'dist', 'bundle', 'main.js')
   if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build`)
   const data = mkdtempSync(join(tmpdir(), 'ottla-compat-'))
-  const port = await freePort()
+  const port = await freePortOfTwo()
   mkdirSync(logDirectory, { recursive: true })
   const logFile = join(logDirectory, 'ottla.log')
   const log = openSync(logFile, 'w')
@@ -91,7 +91,7 @@ export async function startOttla(options: BrokerOptions): Promise<StartedBroker>
 export async function startKafka(options: BrokerOptions): Promise<StartedBroker> {
   await javaPackages()
   const data = mkdtempSync(join(tmpdir(), 'ottla-compat-kafka-'))
-  const port = await freePort()
+  const port = await freePortOfTwo()
   const args = ['start', '--port', String(port), '--dir', data]
   for (const override of overridesOf(options, port + 1)) args.push('--set', override)
   await runOrThrow('bash', [oracleScript, ...args], { timeoutMs: 900_000 })
@@ -130,7 +130,7 @@ function pause(ms: number): Promise<void> {
 }
 
 /** A port that is free, and the next one too (Apache Kafka's controller takes it). */
-async function freePort(): Promise<number> {
+export async function freePortOfTwo(): Promise<number> {
   while (true) {
     const first = await listen(0)
     if (first === undefined) continue

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, type SpawnedBroker, spawnBroker } from '../../support/spawned-broker.js'
-import { oracleScript } from '../broker.js'
+import { freePortOfTwo, oracleScript } from '../broker.js'
 import { javaPackages } from '../cache.js'
 import { run, runOrThrow } from '../process.js'
 import { check, commit, connect, PARTITIONS, prepare, type Written, write } from './content.js'
@@ -94,7 +94,7 @@ async function kafkasFiles(home: string, signal: 'SIGTERM' | 'SIGKILL'): Promise
 
 async function bothWrite(home: string, signal: 'SIGTERM' | 'SIGKILL', how: string): Promise<void> {
   const written = empty()
-  const port = await freePort()
+  const port = await freePortOfTwo()
   await startKafka(home, port)
   let peer = await connect(port)
   await prepare(peer)
