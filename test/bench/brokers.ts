@@ -124,6 +124,13 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(names.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
 }
 
+/** A measurement that is broken off leaves no broker behind. */
+const children = new Set<ChildProcess>()
+
+function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
+}
+
 /** Starts a process; `firstAnswer` resolves with the time that it took, in ms. */
 export function spawnBroker(
   kind: Pick<Kind, 'name' | 'port'>,
@@ -137,11 +144,13 @@ export function spawnBroker(
   closeSync(output)
   const pid = child.pid
   if (pid === undefined) throw new Error(`cannot start ${file}`)
-  // A measurement that is broken off leaves no broker behind.
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  if (children.size === 0) process.once('exit', killAll)
+  children.add(child)
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  exited.then(() => process.off('exit', kill))
+  exited.then(() => {
+    children.delete(child)
+    if (children.size === 0) process.off('exit', killAll)
+  })
   return {
     kind,
     process: child,
