@@ -1,7 +1,7 @@
 import { type CheckpointLine, formatOffsetCheckpoint, readOffsetCheckpoint } from './checkpoint.js'
 import type { Disk } from './disk.js'
+import { isDiskError } from './disk-error.js'
 import { folderName } from './file-names.js'
-import { isDiskError } from './log-environment.js'
 
 /** A checkpoint of offsets with what it says, so that it is written only when that changes. */
 export class CheckpointFile {
@@ -9,11 +9,14 @@ export class CheckpointFile {
   readonly #path: string
   #lines = new Map<string, CheckpointLine>()
   #offsets = new Map<string, number>()
-  /** Grows with every write: one that waits for the device must not replace what was written after it had begun. */
+  /**
+   * Grows with every write: one that waits for the device must not replace what was written after it had begun, and one
+   * that failed is no reason not to write the same again.
+   */
   #revision = 0
+  #writtenRevision = 0
   /** The write that waits for the device; how it ends is told to who began it. */
   #writing: Promise<void> | null = null
-  #hasFailed = false
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk
@@ -41,10 +44,10 @@ export class CheckpointFile {
 
   /** Replaces what the file says; durable when it returns. */
   write(lines: readonly CheckpointLine[]): void {
-    if (this.#writing === null && this.#isWritten(lines)) return
-    this.#revision++
+    if (this.#isWritten(lines)) return
+    const revision = ++this.#revision
     this.#disk.replaceFile(this.#path, formatOffsetCheckpoint(lines))
-    this.#hasFailed = false
+    this.#writtenRevision = revision
     this.#keep(lines)
   }
 
@@ -60,10 +63,10 @@ export class CheckpointFile {
     this.#writing = written.then(
       () => {
         this.#writing = null
+        if (!isStale()) this.#writtenRevision = revision
       },
       () => {
         this.#writing = null
-        this.#hasFailed = true
       },
     )
     await written
@@ -73,7 +76,8 @@ export class CheckpointFile {
     const isSame =
       lines.length === this.#lines.size &&
       lines.every(({ topic, partition, offset }) => this.#offsets.get(folderName(topic, partition)) === offset)
-    return isSame && !this.#hasFailed && (lines.length === 0 || this.#disk.exists(this.#path))
+    const isKept = this.#writtenRevision === this.#revision
+    return isSame && isKept && (lines.length === 0 || this.#disk.exists(this.#path))
   }
 
   #keep(lines: readonly CheckpointLine[]): void {

@@ -1,4 +1,5 @@
 import type { Disk } from './disk.js'
+import { isMissing } from './disk-error.js'
 
 /*
  * The small text files beside the logs. Numbers are decimal, lines end with \n:
@@ -83,7 +84,7 @@ export function readPartitionMetadata(disk: Disk, path: string): string | null {
   try {
     text = disk.readFile(path).toString('utf8')
   } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return null
+    if (isMissing(error)) return null
     throw error
   }
   return /^topic_id: *([A-Za-z0-9_-]{22})\s*$/m.exec(text)?.[1] ?? null

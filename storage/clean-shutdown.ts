@@ -1,5 +1,5 @@
 import type { Disk } from './disk.js'
-import { isDiskError } from './log-environment.js'
+import { isDiskError } from './disk-error.js'
 
 /** Tells the next process, Kafka or Ottla, that all logs of the directory are whole: it then checks none of them. */
 const cleanShutdownName = '.kafka_cleanshutdown'

@@ -13,7 +13,7 @@ import { headerBytesMax, isIntactAt, lastOffsetAt, soundSizeAt } from './any-bat
 import { CompactionFilter } from './compaction-filter.js'
 import { CompactionTransactions } from './compaction-transactions.js'
 import { CompactionWriter } from './compaction-writer.js'
-import { isDiskError } from './log-environment.js'
+import { isDiskError } from './disk-error.js'
 import type { LogState } from './log-state.js'
 import type { AbortedTransaction } from './log-types.js'
 import type { OffsetMap } from './offset-map.js'

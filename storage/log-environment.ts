@@ -1,4 +1,5 @@
 import type { Disk } from './disk.js'
+import { isDiskError } from './disk-error.js'
 import { HeaderCursor } from './header-cursor.js'
 import { LogError } from './log-error.js'
 import { PageCache } from './page-cache.js'
@@ -131,15 +132,4 @@ export class LogEnvironment {
     if (mark === -Infinity) return false
     return Math.min(this.bytesAppended - mark, this.bytesAppended - this.bytesRemoved) < this.recentBytesMax
   }
-}
-
-/** Errors of the operating system carry a code that begins with E. */
-export function isDiskError(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  return error instanceof Error && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)
-}
-
-/** Whether an error says that a file is not there. */
-export function isMissing(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ENOENT'
 }

@@ -328,7 +328,7 @@ export class LogState {
   }
 
   /**
-   * The same for those that no log will ever be told anew from: renamed now, removed `file.delete.delay.ms` later. A
+   * The same for those from which nothing will be read again: renamed now, removed `file.delete.delay.ms` later. A
    * disk may take milliseconds to let go of a file, and this is done while records are written.
    */
   discardSnapshots(isObsolete: (offset: number) => boolean, nowMs: number): boolean {

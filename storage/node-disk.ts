@@ -2,8 +2,8 @@ import * as fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { DirectoryEntry, Disk, File, Lock, OpenOptions } from './disk.js'
+import { isMissing } from './disk-error.js'
 import { absolutePath, parentOf } from './durable-directory.js'
-import { isMissing } from './log-environment.js'
 import { makeFolders, readWholeFile } from './node-files.js'
 
 export interface NodeDiskOptions {

@@ -1,5 +1,5 @@
 import type { Appender } from './appender.js'
-import { isMissing } from './log-environment.js'
+import { isMissing } from './disk-error.js'
 import { LogError } from './log-error.js'
 import type { LogState } from './log-state.js'
 import type { ReadLocation, ReadResult } from './log-types.js'

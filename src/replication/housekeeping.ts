@@ -7,8 +7,11 @@ export interface Chore {
   readonly name: string
   /** Infinity: never. Asked before each time, so that dynamic options act. */
   readonly intervalMs: () => Millis
-  /** Does it; one that takes long is a generator, which yields where others may go first. */
-  run(): Iterable<void> | void
+  /**
+   * Does it; one that takes long is a generator, which yields where others may go first, or waits for something else
+   * than this thread, and is not begun again meanwhile.
+   */
+  run(): Iterable<void> | Promise<void> | void
 }
 
 /** How long a generator may go on before others get their turn, ms. */
@@ -73,6 +76,7 @@ export class Housekeeping {
   /** A promise of the end, if it takes more than a slice. */
   #begin(chore: Chore): Promise<void> | undefined {
     const steps = chore.run()
+    if (steps instanceof Promise) return steps
     if (steps === undefined) return undefined
     const isOver = (): boolean => this.#isClosed
     return inSlices<void>(steps[Symbol.iterator](), { clock: this.#clock, sliceMs: SLICE_MS, isOver }) ?? undefined

@@ -32,9 +32,7 @@ export function addChores(
   housekeeping.add({
     name: 'the checkpoint of high watermarks',
     intervalMs: () => config.highWatermarkCheckpointMs,
-    run: () => {
-      replicas.checkpointHighWatermarks().catch(error => report(error, 'high watermarks could not be written', logger))
-    },
+    run: () => replicas.checkpointHighWatermarks(),
   })
   housekeeping.add({
     name: 'the check of in-sync replicas',
@@ -54,12 +52,6 @@ export function addChores(
   addRemoval(housekeeping, replicas, logger)
 }
 
-/** Tells of what failed, unless it was a directory, which has said so. */
-function report(error: unknown, message: string, logger: Logger): void {
-  if (error instanceof LogError && error.code === 'KAFKA_STORAGE_ERROR') return
-  logger.error({ err: error }, message)
-}
-
 /** Deleted files hold memory and room on the disk: they go when their delay is over, not at some later look. */
 function addRemoval(housekeeping: Housekeeping, replicas: ReplicaManager, logger: Logger): void {
   const { directories } = replicas
@@ -72,7 +64,11 @@ function addRemoval(housekeeping: Housekeeping, replicas: ReplicaManager, logger
       const now = replicas.wallTime()
       for (const directory of directories) {
         if (directory.offline !== null || directory.removals.nextDueMs > now) continue
-        directory.removals.removeDue(now).catch(error => report(error, 'deleted files could not be removed', logger))
+        directory.removals.removeDue(now).catch(error => {
+          // A directory that failed has said so.
+          if (error instanceof LogError && error.code === 'KAFKA_STORAGE_ERROR') return
+          logger.error({ err: error, directory: directory.path }, 'deleted files could not be removed')
+        })
       }
     },
   }

@@ -89,7 +89,7 @@ export const kafka: Kind = {
   },
 }
 
-/** No broker, but what any broker must do at the least, in C: how far one can be from Kafka on this machine. */
+/** No broker, but what the load asks for done in C, the plain way: what the kernel and the checksum cost here. */
 export function floorOf(program: string): Kind {
   return {
     name: 'C',

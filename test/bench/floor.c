@@ -1,5 +1,5 @@
 /*
- * floor: the least that a broker's process does for Produce, without a broker. Prints nothing; ends with a signal.
+ * floor: what the load generator asks for, done in the plain way and without a broker. Prints nothing; ends with a signal.
  *
  *   floor PORT DIRECTORY                  acks=1
  *   floor PORT DIRECTORY lead             acks=all: answers when two followers have the records
@@ -10,8 +10,8 @@
  * that is full is synced, and the fifth before it is removed, each by a thread of its own. Fetch v4 is answered with one
  * pread and one send, at once. Followers ask for what comes after a cursor (segment << 32 | position, in a frame of the
  * size of a Fetch request), check and append it. Nothing is validated, limited or recovered: what it costs is the kernel's
- * share and the checksum, and how far any broker on the same machine can be from Kafka. Metadata, ApiVersions and
- * ListOffsets are answered as far as the load needs it.
+ * share and the checksum. It does not wait awake and does not read ahead, so it is no bound of what is possible. Metadata,
+ * ApiVersions and ListOffsets are answered as far as the load needs it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -6,8 +6,7 @@ import { compileFloor, compileLoad, printTable, type Row, row, temporaryFolder }
 import { fill, type Measured, measure, median, WORKS, type Work } from './works.js'
 
 /*
- * npm run bench -- [--rounds 3] [--seconds 6] [--warm 30] [--only NAME,...] [--skip-kafka]
- *   [--floor]
+ * npm run bench -- [--rounds 3] [--seconds 6] [--warm 30] [--only NAME,...] [--skip-kafka] [--floor]
  *
  * One broker of Ottla and one of Apache Kafka by turns on this machine, both warm. Names are those of the works, `start`
  * and `partitions`. With --floor, producing and reading alone, and a program in C takes its turn, too.

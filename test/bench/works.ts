@@ -121,9 +121,9 @@ const RUN_IN_SECONDS = 2
 /** Runs one work against a running broker. */
 export async function measure(load: string, broker: Measurable, work: Work, seconds: number): Promise<Measured> {
   const port = String(broker.kind.port)
-  const args = [...work.args, '--port', port, '--topic', work.topic, '--seconds']
+  const args = [...work.args, '--port', port, '--topic', work.topic]
   const runFor = async (time: number) =>
-    (await run(load, [...args, String(time)], { timeout: Math.ceil(time + 60) * 1000 })).stdout
+    (await run(load, [...args, '--seconds', String(time)], { timeout: Math.ceil(time + 60) * 1000 })).stdout
   await runFor(RUN_IN_SECONDS)
   const before = broker.cpuSeconds()
   const results: LoadResult[] = []

@@ -27,6 +27,9 @@ test('what waits for the device does not replace what was written after it had b
     disk.list('/data').map(({ name }) => name),
     ['replication-offset-checkpoint'],
   )
+  const before = disk.ioCount
+  file.write([lineOf('here', 2)])
+  assert.equal(disk.ioCount, before, 'what has not changed is not written')
 })
 
 test('writes that wait for the device go one after the other, each with what is true when its turn has come', async () => {
@@ -59,4 +62,22 @@ test('what could not be written is written the next time, though nothing has cha
   )
   await file.writeAsync(() => lines)
   assert.equal(text(), '0\n1\nt 0 7\n')
+  const before = disk.ioCount
+  await file.writeAsync(() => lines)
+  assert.equal(disk.ioCount, before, 'and then no more')
+})
+
+test('what was dropped for a write that failed is written the next time', async () => {
+  const { disk, file, text } = setting()
+  file.write([lineOf('gone', 1), lineOf('here', 1)])
+  const release = disk.holdSyncs()
+  const slow = file.writeAsync(() => [lineOf('gone', 2), lineOf('here', 2)])
+  disk.failAt(1, 'EIO')
+  assert.throws(() => file.removeAll(new Set(['gone-0'])), { code: 'EIO' })
+  disk.heal()
+  release()
+  await slow
+  assert.equal(text(), '0\n2\ngone 0 1\nhere 0 1\n')
+  await file.writeAsync(() => [lineOf('gone', 2), lineOf('here', 2)])
+  assert.equal(text(), '0\n2\ngone 0 2\nhere 0 2\n')
 })

@@ -5,6 +5,11 @@ import { LogError } from '#storage/log-error.js'
 import { keepingLogger } from '../../support/quiet-logger.js'
 import { VirtualClock } from '../../support/virtual-clock.js'
 
+interface PromiseWithRejection {
+  resolve(): void
+  reject(error: unknown): void
+}
+
 function setting() {
   const clock = new VirtualClock()
   const logger = keepingLogger()
@@ -49,6 +54,29 @@ test('a chore that is hurried is done sooner, never later, and not twice while i
   housekeeping.hurry(chore, 0)
   await clock.advance(2000)
   assert.equal(times.length, 2)
+})
+
+test('a chore that waits begins again only when that is over, and what goes wrong meanwhile is told', async () => {
+  const { clock, logger, housekeeping } = setting()
+  const waiting: PromiseWithRejection[] = []
+  const run = () => new Promise<void>((resolve, reject) => void waiting.push({ resolve, reject }))
+  housekeeping.add({ name: 'a chore', intervalMs: () => 100, run })
+  await clock.advance(1000)
+  assert.equal(waiting.length, 1)
+  waiting[0]!.resolve()
+  await clock.advance(1000)
+  assert.equal(waiting.length, 2)
+  waiting[1]!.reject(new TypeError('a bug'))
+  await clock.advance(1000)
+  assert.equal(waiting.length, 3)
+  assert.deepEqual(
+    logger.lines.map(({ level, message }) => [level, message]),
+    [['error', 'a chore failed']],
+  )
+  housekeeping.close()
+  waiting[2]!.resolve()
+  await clock.advance(1000)
+  assert.equal(waiting.length, 3)
 })
 
 test('a long chore is done in slices, and begins again only when it is done', async () => {
