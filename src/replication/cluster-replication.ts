@@ -12,6 +12,7 @@ import { IsrManager } from './isr-manager.js'
 import type { Partition } from './partition.js'
 import type { ReplicationConfig } from './replication-config.js'
 import { ReplicationQuota } from './replication-quota.js'
+import type { TopicIndex } from './topic-index.js'
 
 export interface ClusterReplicationParts {
   readonly nodeId: number
@@ -22,6 +23,7 @@ export interface ClusterReplicationParts {
   readonly pool: BufferPool
   readonly budget: MemoryBudget
   readonly config: ReplicationConfig
+  readonly topics: TopicIndex
   readonly image: () => MetadataImage | null
 }
 
@@ -35,7 +37,7 @@ export class ClusterReplication {
   constructor(parts: ClusterReplicationParts) {
     const { cluster, config, image } = parts
     this.#image = image
-    const { nodeId, clock, logger, turn, pool, budget } = parts
+    const { nodeId, clock, logger, turn, pool, budget, topics } = parts
     const { controller, brokerEpoch, network, interBrokerListener } = cluster
     const quota = new ReplicationQuota({
       bytesPerSecondMax: () => config.followerBytesPerSecondMax,
@@ -52,6 +54,7 @@ export class ClusterReplication {
       budget,
       config,
       quota,
+      topics,
       brokerEpoch,
       interBrokerListener,
       versions: () => fetchVersionsOf(image()?.features.metadataVersion ?? 0),

@@ -3,6 +3,7 @@ import { ZERO_UUID } from '#protocol/schema.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { FetchPartition } from './fetch-partition.js'
 import type { LeaderHint } from './produce-reply.js'
+import { writeUnsignedVarint } from './wire.js'
 
 const LOG_START_FROM = 5
 const SESSIONS_FROM = 7
@@ -331,13 +332,4 @@ function endpointsBody(leaders: readonly LeaderHint[]): Buffer {
 function varint(value: number): Buffer {
   const buffer = Buffer.alloc(MAX_VARINT_BYTES)
   return buffer.subarray(0, writeUnsignedVarint(buffer, 0, value))
-}
-
-function writeUnsignedVarint(target: Buffer, at: number, value: number): number {
-  while (value > 0x7f) {
-    target[at++] = (value & 0x7f) | 0x80
-    value >>>= 7
-  }
-  target[at++] = value
-  return at
 }

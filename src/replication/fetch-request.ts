@@ -3,6 +3,7 @@ import { Reader } from '#protocol/reader.js'
 import { ZERO_UUID } from '#protocol/schema.js'
 import { FetchPartition } from './fetch-partition.js'
 import type { TopicIndex } from './topic-index.js'
+import { readTaggedFields, skipTaggedFields } from './wire.js'
 
 /** Partitions that one request may name, forgotten ones included. */
 const PARTITIONS_MAX = 500_000
@@ -142,25 +143,4 @@ function readLength(reader: Reader, flexible: boolean): number {
 
 function readString(reader: Reader, flexible: boolean): string {
   return reader.string(readLength(reader, flexible))
-}
-
-function skipTaggedFields(reader: Reader): void {
-  readTaggedFields(reader, (_tag, size) => {
-    reader.take(size)
-  })
-}
-
-/** Hands each tagged field over to be read or skipped; it must have the size that it announces. */
-function readTaggedFields(reader: Reader, read: (tag: number, size: number) => void): void {
-  let previous = -1
-  for (let left = reader.count(reader.unsignedVarint()); left > 0; left--) {
-    const tag = reader.unsignedVarint()
-    const size = reader.unsignedVarint()
-    if (tag <= previous) throw new ProtocolError(`tag ${tag} after tag ${previous}`)
-    previous = tag
-    const at = reader.position
-    read(tag, size)
-    if (reader.position !== at + size)
-      throw new ProtocolError(`tag ${tag} does not have the ${size} bytes it announces`)
-  }
 }

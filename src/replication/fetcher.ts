@@ -1,10 +1,8 @@
 import { AssertionError } from 'node:assert'
 import { ErrorCode, errorName } from '#protocol/errors.js'
 import { decodeResponse, encodeRequest } from '#protocol/frame.js'
-import { Fetch, type FetchRequest } from '#protocol/messages/fetch.js'
 import { ListOffsets } from '#protocol/messages/list-offsets.js'
 import { ProtocolError } from '#protocol/protocol-error.js'
-import { ZERO_UUID } from '#protocol/schema.js'
 import { LogError } from '#storage/log-error.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
@@ -12,7 +10,6 @@ import type { Clock, Logger, Millis, Network, Timer } from '../runtime/ports.js'
 import type { Turn } from '../runtime/turn.js'
 import {
   type ApplyFailure,
-  type FetchAnswer,
   type FetcherEffect,
   type FetcherEvent,
   FetcherMachine,
@@ -22,9 +19,11 @@ import type { FollowedPartition } from './followed-partition.js'
 import type { FollowState } from './followed-replica.js'
 import { appendFetched } from './follower-log.js'
 import type { SessionRequest } from './follower-session.js'
+import { correlationIdOf, decodeFollowerFetch, encodeFollowerFetch } from './follower-wire.js'
 import { LeaderConnection } from './leader-connection.js'
 import type { ReplicationConfig } from './replication-config.js'
 import type { ReplicationQuota } from './replication-quota.js'
+import type { TopicIndex } from './topic-index.js'
 
 /** Where a leader is to be reached. */
 export interface LeaderEndpoint {
@@ -42,6 +41,7 @@ export interface FetcherParts {
   readonly budget: MemoryBudget
   readonly config: ReplicationConfig
   readonly quota: ReplicationQuota
+  readonly topics: TopicIndex
   /** The epoch of this broker's registration, -1 before it has one: nothing is fetched then. */
   readonly brokerEpoch: () => number
   /** Versions that all brokers of the cluster have, by its metadata.version. */
@@ -56,7 +56,7 @@ const CONNECT_MS_MAX: Millis = 3000
 const UNREGISTERED_MS: Millis = 20
 
 type Request =
-  | { readonly api: 'fetch'; readonly correlationId: number; readonly version: number }
+  | { readonly api: 'fetch'; readonly correlationId: number }
   | {
       readonly api: 'listOffsets'
       readonly correlationId: number
@@ -270,23 +270,20 @@ export class Fetcher {
 
   #fetch(request: SessionRequest): void {
     const { config, nodeId, brokerEpoch } = this.#parts
-    const version = this.#parts.versions().fetch
-    const body = {
+    const correlationId = this.#correlationId++
+    const terms = {
+      version: this.#parts.versions().fetch,
+      correlationId,
+      clientId: this.#clientId,
       replicaId: nodeId,
-      replicaState: { replicaId: nodeId, replicaEpoch: brokerEpoch() },
+      replicaEpoch: brokerEpoch(),
       maxWaitMs: config.replicaFetchWaitMsMax,
       minBytes: config.replicaFetchBytesMin,
       maxBytes: config.replicaFetchResponseBytesMax,
-      isolationLevel: 0,
-      sessionId: request.sessionId,
-      sessionEpoch: request.sessionEpoch,
-      topics: topicsOf(request.named, config.replicaFetchBytesMax),
-      forgottenTopicsData: forgottenOf(request),
-      rackId: '',
+      partitionMaxBytes: config.replicaFetchBytesMax,
     }
-    const correlationId = this.#correlationId++
-    this.#requests.push({ api: 'fetch', correlationId, version })
-    this.#connection?.send(encodeRequest(Fetch, { version, correlationId, clientId: this.#clientId }, body))
+    this.#requests.push({ api: 'fetch', correlationId })
+    this.#connection?.send([encodeFollowerFetch(terms, request)])
   }
 
   #listOffset(state: FollowState, kind: OffsetKind): void {
@@ -310,14 +307,15 @@ export class Fetcher {
 
   #onFrame(buffer: Buffer, start: number, end: number): void {
     const request = this.#requests.shift()
-    const frame = buffer.subarray(start, end)
-    if (request === undefined || frame.readInt32BE(0) !== request.correlationId) {
-      this.#refuse('an answer that nobody waits for')
-      return
-    }
     try {
-      const event = request.api === 'fetch' ? fetchedOf(request.version, frame) : offsetOf(request, frame)
-      this.run(event)
+      if (request === undefined || correlationIdOf(buffer, start, end) !== request.correlationId) {
+        this.#refuse('an answer that nobody waits for')
+        return
+      }
+      if (request.api === 'fetch') {
+        const answer = decodeFollowerFetch(buffer, start, end, this.#parts.topics)
+        this.run({ type: 'answer', answer })
+      } else this.run(offsetOf(request, buffer.subarray(start, end)))
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#refuse(error.message)
@@ -345,50 +343,6 @@ export class Fetcher {
       else this.#watch()
     })
   }
-}
-
-function topicsOf(named: readonly FollowState[], partitionMaxBytes: number): FetchRequest['topics'][number][] {
-  const topics = new Map<string, FetchRequest['topics'][number]['partitions'][number][]>()
-  for (const state of named) {
-    const { topicId, index } = state.replica
-    let partitions = topics.get(topicId)
-    if (partitions === undefined) topics.set(topicId, (partitions = []))
-    partitions.push({
-      partition: index,
-      currentLeaderEpoch: state.leaderEpoch,
-      fetchOffset: state.fetchOffset,
-      lastFetchedEpoch: state.lastFetchedEpoch,
-      logStartOffset: state.logStartOffset,
-      partitionMaxBytes,
-      replicaDirectoryId: ZERO_UUID,
-      highWatermark: Infinity,
-    })
-  }
-  return [...topics].map(([topicId, partitions]) => ({ topic: '', topicId, partitions }))
-}
-
-function forgottenOf({ forgotten }: SessionRequest): FetchRequest['forgottenTopicsData'][number][] {
-  const topics = new Map<string, number[]>()
-  for (const { topicId, index } of forgotten) {
-    const partitions = topics.get(topicId)
-    if (partitions === undefined) topics.set(topicId, [index])
-    else partitions.push(index)
-  }
-  return [...topics].map(([topicId, partitions]) => ({ topic: '', topicId, partitions }))
-}
-
-function fetchedOf(version: number, frame: Buffer): FetcherEvent {
-  const { response } = decodeResponse(Fetch, version, frame)
-  const parts: FetchAnswer['parts'][number][] = []
-  for (const { topicId, partitions } of response.responses) {
-    for (const each of partitions) {
-      const { errorCode, highWatermark, logStartOffset, divergingEpoch, records } = each
-      const diverging = divergingEpoch.epoch >= 0 || divergingEpoch.endOffset >= 0 ? divergingEpoch : null
-      const part = { errorCode, highWatermark, logStartOffset, diverging, records: records as Buffer | null }
-      parts.push({ topicId, index: each.partitionIndex, part })
-    }
-  }
-  return { type: 'answer', answer: { errorCode: response.errorCode, sessionId: response.sessionId, parts } }
 }
 
 function offsetOf(request: Request & { readonly api: 'listOffsets' }, frame: Buffer): FetcherEvent {

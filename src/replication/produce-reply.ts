@@ -1,6 +1,7 @@
 import { writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import type { RecordError } from '#protocol/records/error.js'
 import type { ProduceRequestReader } from './produce-request.js'
+import { writeUnsignedVarint } from './wire.js'
 
 const APPEND_TIME_BYTES = 8
 const LOG_START_FROM = 5
@@ -245,15 +246,6 @@ function writeText(target: Buffer, at: number, text: string | null, flexible: bo
   }
   target.utf8Write(text, at, bytes)
   return at + bytes
-}
-
-function writeUnsignedVarint(target: Buffer, at: number, value: number): number {
-  while (value > 0x7f) {
-    target[at++] = (value & 0x7f) | 0x80
-    value >>>= 7
-  }
-  target[at++] = value
-  return at
 }
 
 /** Mends an answer that was written: the partition whose error code stands at `errorAt` failed after all. */

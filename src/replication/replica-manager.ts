@@ -142,7 +142,9 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     })
     this.#placement = new ReplicaPlacement(options)
     const { cluster = null } = options
-    this.#cluster = cluster === null ? null : new ClusterReplication({ ...options, cluster, image: () => this.#image })
+    const { topics } = this
+    const image = (): MetadataImage | null => this.#image
+    this.#cluster = cluster === null ? null : new ClusterReplication({ ...options, cluster, topics, image })
     turn.add('write', () => this.appends.write())
     turn.add('wake', () => this.#wake())
   }
