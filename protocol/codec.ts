@@ -129,23 +129,41 @@ function readTagged(reader: Reader, value: Struct, known: readonly CompiledField
   }
 }
 
+const NO_FIELDS: readonly UnknownTaggedField[] = []
+
 function writeTagged(writer: Writer, value: Struct, known: readonly CompiledField[]): void {
-  const parts: { tag: number; data: Uint8Array }[] = []
-  for (const field of known) {
-    const item = value[field.name]
-    if (item === undefined || field.isDefault(item)) continue
-    const inner = new Writer()
-    field.write(inner, item)
-    parts.push({ tag: field.tag, data: inner.toBuffer() })
+  const unknown = value.unknownTaggedFields ?? NO_FIELDS
+  if (known.length + unknown.length === 0) {
+    writer.unsignedVarint(0)
+    return
   }
-  if (value.unknownTaggedFields !== undefined) parts.push(...value.unknownTaggedFields)
-  if (parts.length > 1) parts.sort((a, b) => a.tag - b.tag)
-  writer.unsignedVarint(parts.length)
-  for (const { tag, data } of parts) {
-    writer.unsignedVarint(tag)
-    writer.unsignedVarint(data.length)
-    writer.bytes(data)
+  const present = known.filter(field => isPresent(value, field))
+  writer.unsignedVarint(present.length + unknown.length)
+  if (unknown.length === 0) {
+    for (const field of present) writeField(writer, value, field)
+    return
   }
+  const all = [...present, ...unknown].sort((a, b) => a.tag - b.tag)
+  for (const each of all) {
+    if ('data' in each) writeUnknown(writer, each)
+    else writeField(writer, value, each)
+  }
+}
+
+function isPresent(value: Struct, { name, isDefault }: CompiledField): boolean {
+  const item = value[name]
+  return item !== undefined && !isDefault(item)
+}
+
+function writeField(writer: Writer, value: Struct, { name, tag, write }: CompiledField): void {
+  writer.unsignedVarint(tag)
+  writer.sized(() => write(writer, value[name]))
+}
+
+function writeUnknown(writer: Writer, { tag, data }: UnknownTaggedField): void {
+  writer.unsignedVarint(tag)
+  writer.unsignedVarint(data.length)
+  writer.bytes(data)
 }
 
 function compileValue(spec: FieldSpec, version: number, flexible: boolean, path: string): ValueCodec {

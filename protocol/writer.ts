@@ -129,6 +129,36 @@ export class Writer {
     this.#chunkedBytes += value.length
   }
 
+  /** What `write` writes to this writer, with its length in front of it as an unsigned varint. */
+  sized(write: () => void): void {
+    // Most lengths take one byte. Where it stands is counted from the first own byte: the buffer may be outgrown.
+    const sizeAt = this.#need(1) - this.#chunkStart
+    const start = this.length
+    const chunkCount = this.#chunks?.length ?? 0
+    write()
+    const size = this.length - start
+    if (this.#chunks !== null && this.#chunks.length > chunkCount) this.#setSizeOfChunk(chunkCount, sizeAt, size)
+    else this.#setSize(sizeAt, size)
+  }
+
+  #setSize(sizeAt: number, size: number): void {
+    const extra = varintLength(size) - 1
+    if (extra > 0) this.#need(extra)
+    const buffer = this.#buffer
+    const at = this.#chunkStart + sizeAt
+    if (extra > 0) buffer.copyWithin(at + 1 + extra, at + 1, at + 1 + size)
+    writeVarint(buffer, at, size)
+  }
+
+  /** The byte for the size is in a chunk that was closed because a reference came after it. */
+  #setSizeOfChunk(index: number, sizeAt: number, size: number): void {
+    const chunk = this.#chunks![index]!
+    const varint = Buffer.allocUnsafe(varintLength(size))
+    writeVarint(varint, 0, size)
+    this.#chunks![index] = Buffer.concat([chunk.subarray(0, sizeAt), varint, chunk.subarray(sizeAt + 1)])
+    this.#chunkedBytes += varint.length - 1
+  }
+
   #closeChunk(): void {
     this.#chunks ??= []
     if (this.#position > this.#chunkStart) {
@@ -150,4 +180,18 @@ export class Writer {
     const chunks = this.finish()
     return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
   }
+}
+
+function varintLength(value: number): number {
+  let length = 1
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) length++
+  return length
+}
+
+function writeVarint(target: Buffer, at: number, value: number): void {
+  while (value > 0x7f) {
+    target[at++] = (value & 0x7f) | 0x80
+    value >>>= 7
+  }
+  target[at] = value
 }

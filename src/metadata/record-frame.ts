@@ -11,13 +11,15 @@ import { Writer } from '#protocol/writer.js'
 import { type MetadataRecord, metadataRecordSchema, metadataRecordSchemaOf } from './record.js'
 
 const frameVersion = 1
+/** Few records are longer: thousands of them may be under way at once. */
+const usualBytes = 64
 
 /**
  * The frame of a record: the value of its log record. Throws RangeError for a version that the record does not have.
  */
 export function encodeFrame(record: MetadataRecord): Buffer {
   const schema = metadataRecordSchemaOf(record.type)
-  const writer = new Writer()
+  const writer = new Writer(Buffer.allocUnsafe(usualBytes))
   writer.unsignedVarint(frameVersion)
   writer.unsignedVarint(schema.key)
   writer.unsignedVarint(record.version)

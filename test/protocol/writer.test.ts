@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Reader } from '#protocol/reader.js'
 import { REFERENCE_BYTES_MIN, Writer } from '#protocol/writer.js'
+import { SeededRandom, testSeed } from '../support/random.js'
 
 test('large byte fields are taken by reference, small ones are copied', () => {
   const large = Buffer.alloc(REFERENCE_BYTES_MIN, 1)
@@ -50,4 +51,36 @@ test('an int64 that a number cannot hold is refused, INT64_MAX of an unbounded o
   writer.int64Unbounded(Infinity)
   assert.ok(writer.toBuffer().equals(bytes))
   assert.throws(() => new Writer().int64(2 ** 53), RangeError)
+})
+
+/** A tree of sized parts as the writer writes it, and as plain buffers put together say it must be. */
+function randomParts(random: SeededRandom, writer: Writer, depth: number): Buffer {
+  const parts: Buffer[] = []
+  for (let left = random.below(4); left > 0; left--) {
+    if (depth > 0 && random.below(2) === 0) {
+      let inner: Buffer = Buffer.alloc(0)
+      writer.sized(() => {
+        inner = randomParts(random, writer, depth - 1)
+      })
+      const size = new Writer()
+      size.unsignedVarint(inner.length)
+      parts.push(size.toBuffer(), inner)
+    } else {
+      const length = random.pick([0, 1, 5, 126, 127, 128, 300, REFERENCE_BYTES_MIN - 1, REFERENCE_BYTES_MIN, 20_000])
+      const bytes = random.bytes(length)
+      writer.bytes(bytes)
+      parts.push(bytes)
+    }
+  }
+  return Buffer.concat(parts)
+}
+
+test('what is written with its size has it in front, however long it is and whatever it refers to', () => {
+  const random = new SeededRandom(testSeed())
+  for (let round = 0; round < 1000; round++) {
+    const writer = new Writer(Buffer.alloc(random.below(300)))
+    const expected = randomParts(random, writer, 4)
+    assert.equal(writer.length, expected.length)
+    assert.ok(writer.toBuffer().equals(expected))
+  }
 })
