@@ -83,3 +83,13 @@ test('a committed offset that goes back is found', () => {
   assert.throws(() => group.fetched('topic-0', 6, floor), /had committed 7/)
   assert.throws(() => group.fetched('topic-0', 8, floor), /more than anybody committed/)
 })
+
+test('a smaller offset that a member commits itself, having lost its place, may come about without an answer', () => {
+  const group = new GroupHistory('group')
+  group.willCommit('topic-0', 7)
+  group.committed('topic-0', 7, 0)
+  const floor = group.floor('topic-0')
+  group.willCommit('topic-0', 3)
+  group.fetched('topic-0', 3, floor)
+  assert.throws(() => group.fetched('topic-0', 4, floor), /had committed 7/)
+})

@@ -171,6 +171,11 @@ export class GroupHistory {
   disasters = 0
   readonly #acknowledged = new Map<string, number>()
   readonly #tried = new Map<string, number>()
+  /**
+   * Smaller offsets that a member was about to commit of its own will: its position was lost in a disaster of the
+   * partition. They may have come about though nobody has had an answer.
+   */
+  readonly #lowered = new Map<string, Set<number>>()
 
   constructor(group: string) {
     this.group = group
@@ -179,6 +184,10 @@ export class GroupHistory {
   /** A member is about to commit. */
   willCommit(partition: string, offset: number): void {
     this.#tried.set(partition, Math.max(offset, this.#tried.get(partition) ?? -1))
+    if (offset >= this.floor(partition)) return
+    const lowered = this.#lowered.get(partition)
+    if (lowered === undefined) this.#lowered.set(partition, new Set([offset]))
+    else lowered.add(offset)
   }
 
   /** `disastersBefore`: how many there were when the commit was sent. */
@@ -195,7 +204,7 @@ export class GroupHistory {
   }
 
   fetched(partition: string, offset: number, floor: number): void {
-    if (offset < floor && this.floor(partition) >= floor) {
+    if (offset < floor && this.floor(partition) >= floor && !this.#lowered.get(partition)?.has(offset)) {
       const text = `${this.group} had committed ${floor} of ${partition}, and now ${offset} is there`
       throw new Violation(`committed offsets do not go back: ${text}`)
     }
