@@ -23,15 +23,15 @@ export class HeldListeners implements Network {
     this.#network = network
   }
 
-  /** Opens any free port of this machine and holds it; returns its number. */
-  async hold(): Promise<number> {
+  /** Opens a port of this machine, 0: any, and holds it. Returns its number; throws Error if somebody else has it. */
+  async hold(port = 0): Promise<number> {
     const waiting: Connection[] = []
     const onConnection = (connection: Connection): void => {
       if (held.take !== null) held.take(connection)
       else if (waiting.length < WAITING_MAX) waiting.push(connection)
       else connection.destroy()
     }
-    const listener = await this.#network.listen({ host: HOST, port: 0, backlog: BACKLOG }, onConnection)
+    const listener = await this.#network.listen({ host: HOST, port, backlog: BACKLOG }, onConnection)
     const held: HeldPort = { listener, waiting, take: null }
     this.#held.set(listener.port, held)
     return listener.port

@@ -16,18 +16,23 @@ import { memoryShares } from '../runtime/node/memory.js'
 import { createNodeNetwork } from '../runtime/node/network.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
+import { type ClusterFile, type Roles, readClusterFile, writeClusterFile } from './cluster-file.js'
 import { HeldListeners } from './held-listeners.js'
 import { optionTexts } from './option-texts.js'
 import { silentLogger } from './silent-logger.js'
 
 export interface StartClusterOptions {
-  /** How many nodes, each broker and controller in one; 3 by default. Their ids are 1, 2, 3 … */
+  /**
+   * How many nodes, each broker and controller in one; 3 by default, or as many as the directory has data of. Their ids
+   * are 1, 2, 3 …
+   */
   readonly brokers?: number
   /** The voters stand in `controller.quorum.voters` of each node, instead of in the log: they cannot change then. */
   readonly hasStaticVoters?: boolean
   /**
-   * Where the data lies and stays, a folder a node; of no cluster yet, for the ports of this one will never be the same
-   * again. Without it, a temporary directory that `close` removes.
+   * Where the data lies and stays, a folder a node. A cluster that was there before goes on with all of its nodes,
+   * those that were added among them, and needs the ports of its controllers again: its voters know each other by
+   * them. Without it, a temporary directory that `close` removes.
    */
   readonly dataDirectory?: string
   /** Options of server.properties for all nodes, over those of the embedded profile. */
@@ -40,8 +45,8 @@ export interface StartClusterOptions {
 
 export interface AddNodeOptions {
   /** `process.roles`; 'broker' by default. */
-  readonly roles?: 'broker' | 'controller' | 'broker,controller'
-  /** Options of server.properties, over those of the cluster. */
+  readonly roles?: Roles
+  /** Options of server.properties, over those of the cluster; not kept for when its directory is opened again. */
   readonly options?: Readonly<Record<string, string>>
 }
 
@@ -92,7 +97,7 @@ export interface EmbeddedCluster extends AsyncDisposable {
 export async function startCluster(options: StartClusterOptions = {}): Promise<EmbeddedCluster> {
   const cluster = new Cluster(options)
   try {
-    await cluster.start(options.brokers ?? 3)
+    await cluster.start()
     return cluster
   } catch (error) {
     await cluster.close()
@@ -108,6 +113,10 @@ class Cluster implements EmbeddedCluster {
   readonly nodes: Node[] = []
   readonly #options: StartClusterOptions
   readonly #temporary: string | null
+  readonly #directory: string
+  /** What was here before. */
+  readonly #kept: ClusterFile | null
+  readonly #hasStaticVoters: boolean
   readonly #ports: Omit<BrokerPorts, 'logger'>
   readonly #network = new HeldListeners(createNodeNetwork())
   readonly failed: Promise<Error>
@@ -117,18 +126,23 @@ class Cluster implements EmbeddedCluster {
 
   constructor(options: StartClusterOptions) {
     this.#options = options
-    this.#temporary = options.dataDirectory === undefined ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
+    const disk = nodeDisk()
+    const { dataDirectory } = options
+    this.#kept = dataDirectory === undefined ? null : readClusterFile(disk, dataDirectory)
+    this.#temporary = dataDirectory === undefined ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
+    this.#directory = dataDirectory ?? this.#temporary!
+    this.#hasStaticVoters = options.hasStaticVoters ?? this.#kept?.hasStaticVoters ?? false
     loadCompressionsWhenNeeded(path => readFileSync(path))
     this.failed = new Promise(resolve => {
       this.#fail = resolve
     })
     const random = createNodeRandom()
-    this.clusterId = random.uuid()
+    this.clusterId = this.#kept?.clusterId ?? random.uuid()
     this.#ports = {
       clock: createNodeClock(),
       random,
       network: this.#network,
-      disk: nodeDisk(),
+      disk,
       loggers: { levels: () => new Map([['root', 'INFO']]), setLevel: () => {} },
       hostname: hostname(),
       ...memoryShares(),
@@ -147,8 +161,16 @@ class Cluster implements EmbeddedCluster {
     return Math.max(-1, ...this.nodes.map(node => node.activeControllerId))
   }
 
-  async start(count: number): Promise<void> {
-    if (!Number.isInteger(count) || count < 1) throw new RangeError(`brokers: ${count} is no number of nodes`)
+  async start(): Promise<void> {
+    const { brokers } = this.#options
+    if (brokers !== undefined && (!Number.isInteger(brokers) || brokers < 1)) {
+      throw new RangeError(`brokers: ${brokers} is no number of nodes`)
+    }
+    if (this.#kept === null) await this.#begin(brokers ?? 3)
+    else await this.#goOn(this.#kept)
+  }
+
+  async #begin(count: number): Promise<void> {
     this.#expectNew()
     this.#replicasMax = Math.min(3, count)
     for (let nodeId = 1; nodeId <= count; nodeId++) {
@@ -156,19 +178,61 @@ class Cluster implements EmbeddedCluster {
     }
     const voters = this.nodes.map(node => `${node.nodeId}@${node.bootstrapControllers}:${node.directoryId}`).join(',')
     const quorum: InitialQuorum = this.#hasStaticVoters ? STATIC : { kind: 'initialControllers', voters }
-    await Promise.all(this.nodes.map(node => this.#run(node, quorum, this.#options.options ?? {})))
+    for (const node of this.nodes) this.#prepare(node, quorum, this.#options.options ?? {})
+    this.#keep()
+    await Promise.all(this.nodes.map(node => node.start()))
+  }
+
+  async #goOn({ nodes, hasStaticVoters }: ClusterFile): Promise<void> {
+    const { brokers } = this.#options
+    if (brokers !== undefined && brokers !== nodes.length) {
+      throw new Error(`dataDirectory: ${this.#directory} has a cluster of ${nodes.length} nodes; brokers is ${brokers}`)
+    }
+    if (hasStaticVoters !== this.#hasStaticVoters) {
+      throw new Error(`dataDirectory: ${this.#directory} has a cluster with hasStaticVoters: ${hasStaticVoters}`)
+    }
+    this.#replicasMax = Math.min(3, nodes.length)
+    for (const { nodeId, roles, controllerPort } of nodes) {
+      if (controllerPort !== 0) await this.#holdAgain(nodeId, controllerPort)
+      this.nodes.push(new Node(nodeId, roles, controllerPort, this.#ports.random.uuid()))
+    }
+    for (const node of this.nodes) this.#prepare(node, this.#quorumOfJoining(node), this.#options.options ?? {})
+    await Promise.all(this.nodes.map(node => node.start()))
+  }
+
+  async #holdAgain(nodeId: number, port: number): Promise<void> {
+    try {
+      await this.#network.hold(port)
+    } catch (error) {
+      const text = `the controller of node ${nodeId} is known to the others by its port, which somebody else has now`
+      throw new Error(`dataDirectory: ${this.#directory}: ${text}: ${(error as Error).message}`, { cause: error })
+    }
   }
 
   async addNode({ roles = 'broker', options = {} }: AddNodeOptions = {}): Promise<ClusterNode> {
     this.#expectOpen()
+    if (roles !== 'broker' && this.#hasStaticVoters) throw new Error('voters that are static cannot be joined')
     const nodeId = Math.max(0, ...this.nodes.map(node => node.nodeId)) + 1
     const controllerPort = roles === 'broker' ? 0 : await this.#network.hold()
     const node = new Node(nodeId, roles, controllerPort, this.#ports.random.uuid())
     this.nodes.push(node)
-    if (roles !== 'broker' && this.#hasStaticVoters) throw new Error('voters that are static cannot be joined')
-    const quorum: InitialQuorum = roles === 'broker' ? STATIC : { kind: 'noInitialControllers' }
-    await this.#run(node, quorum, { ...this.#options.options, ...options })
+    this.#prepare(node, this.#quorumOfJoining(node), { ...this.#options.options, ...options })
+    this.#keep()
+    await node.start()
     return node
+  }
+
+  /** What a node is formatted with that joins a quorum that there is. */
+  #quorumOfJoining({ roles }: Node): InitialQuorum {
+    return roles === 'broker' || this.#hasStaticVoters ? STATIC : { kind: 'noInitialControllers' }
+  }
+
+  /** Writes down what is needed to open the directory again. */
+  #keep(): void {
+    if (this.#temporary !== null) return
+    const nodes = this.nodes.map(({ nodeId, roles, controllerPort }) => ({ nodeId, roles, controllerPort }))
+    const { clusterId } = this
+    writeClusterFile(this.#ports.disk, this.#directory, { clusterId, hasStaticVoters: this.#hasStaticVoters, nodes })
   }
 
   /** What is started afterwards, nobody would stop. */
@@ -176,15 +240,13 @@ class Cluster implements EmbeddedCluster {
     if (this.#closing !== null) throw new Error('the cluster is closed')
   }
 
-  /** Voters are known by their ports, which are others each time. */
+  /** Data of which nothing says what cluster it is of: perhaps of one that was not begun to the end. */
   #expectNew(): void {
-    const first = join(this.#options.dataDirectory ?? this.#temporary!, 'node-1')
+    const first = join(this.#directory, 'node-1')
     if (!this.#ports.disk.exists(join(first, metaPropertiesName))) return
-    throw new Error(`dataDirectory: ${first} has data already; allowed is a directory without, for a new cluster`)
-  }
-
-  get #hasStaticVoters(): boolean {
-    return this.#options.hasStaticVoters ?? false
+    throw new Error(
+      `dataDirectory: ${first} has data, and nothing beside it says of which cluster; take another directory`,
+    )
   }
 
   close(): Promise<void> {
@@ -204,9 +266,9 @@ class Cluster implements EmbeddedCluster {
     if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true })
   }
 
-  /** Formats a node that is new, and starts it. */
-  async #run(node: Node, quorum: InitialQuorum, options: Readonly<Record<string, string>>): Promise<void> {
-    const directory = join(this.#options.dataDirectory ?? this.#temporary!, `node-${node.nodeId}`)
+  /** Formats a node if it is new, and makes it ready to be started. */
+  #prepare(node: Node, quorum: InitialQuorum, options: Readonly<Record<string, string>>): void {
+    const directory = join(this.#directory, `node-${node.nodeId}`)
     const controllers = this.nodes.filter(other => other.bootstrapControllers !== '')
     const quorumOption = this.#hasStaticVoters
       ? ([
@@ -234,11 +296,10 @@ class Cluster implements EmbeddedCluster {
       formatNode(configOf(0), this.clusterId, directoryId, kind, ports)
     const replaceDisk = (): void => {
       rmSync(directory, { recursive: true, force: true })
-      const isDynamic = node.roles !== 'broker' && !this.#hasStaticVoters
-      formatAs(isDynamic ? { kind: 'noInitialControllers' } : STATIC, this.#ports.random.uuid())
+      formatAs(this.#quorumOfJoining(node), this.#ports.random.uuid())
     }
     formatAs(quorum, node.directoryId)
-    await node.begin(directory, configOf, ports, { fail: this.#fail, replaceDisk })
+    node.prepare(directory, configOf, ports, { fail: this.#fail, replaceDisk })
   }
 }
 
@@ -273,8 +334,6 @@ function formatNode(
     uuid,
   })
 }
-
-type Roles = NonNullable<AddNodeOptions['roles']>
 
 class Node implements ClusterNode {
   readonly nodeId: number
@@ -312,12 +371,12 @@ class Node implements ClusterNode {
     return this.#broker?.activeControllerId ?? -1
   }
 
-  begin(
+  prepare(
     directory: string,
     configOf: (brokerPort: number) => BrokerConfig,
     ports: BrokerPorts,
     { fail, replaceDisk }: { readonly fail: (error: Error) => void; readonly replaceDisk: () => void },
-  ): Promise<void> {
+  ): void {
     this.directory = directory
     this.#replaceDisk = replaceDisk
     this.#create = () => {
@@ -325,7 +384,6 @@ class Node implements ClusterNode {
       void broker.failed.then(fail)
       return broker
     }
-    return this.start()
   }
 
   async start(): Promise<void> {

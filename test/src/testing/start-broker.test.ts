@@ -47,11 +47,12 @@ test('nothing of a cluster that is closed starts again', async context => {
   await assert.rejects(cluster.nodes[0]!.start(), /the cluster is closed/)
 })
 
-test('a cluster is not begun where another one has left its data', async context => {
+test('a cluster is not begun where data lies of which nobody knows what it is of', async context => {
   const dataDirectory = temporaryDirectory(context)
   await (await startCluster({ brokers: 1, dataDirectory })).close()
+  rmSync(join(dataDirectory, 'cluster.json'))
   await assert.rejects(
     startCluster({ brokers: 1, dataDirectory }),
-    /^Error: dataDirectory: .*node-1 has data already; allowed is a directory without/,
+    /^Error: dataDirectory: .*node-1 has data, and nothing beside it says of which cluster/,
   )
 })
