@@ -27,6 +27,8 @@ export interface LogDirectoryOptions {
   readonly path: string
   /** Called once, when an I/O error takes the directory offline. */
   readonly onFailure?: (directory: LogDirectory, error: Error) => void
+  /** Called with a file that could not be understood, and why: what it said is told anew from the records. */
+  readonly onRestored?: (path: string, why: string) => void
   /** Records are taken to be in the page cache until this many bytes were appended after them. 1 GiB unless given. */
   readonly recentBytesMax?: number
 }
@@ -110,6 +112,7 @@ export class LogDirectory {
       path: options.path,
       recentBytesMax: options.recentBytesMax ?? recentBytesDefault,
       onFailure: error => options.onFailure?.(this, error),
+      onRestored: (path, why) => options.onRestored?.(path, why),
       checkpointRecoveryPoints: () => this.#writeRecoveryPoints(),
     })
     const file = (name: string) => new CheckpointFile(options.disk, `${options.path}/${name}`)

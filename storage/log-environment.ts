@@ -12,6 +12,8 @@ export interface LogEnvironmentOptions {
   /** See LogDirectoryOptions. */
   readonly recentBytesMax: number
   readonly onFailure: (error: Error) => void
+  /** See LogDirectoryOptions. */
+  readonly onRestored: (path: string, why: string) => void
   /** Writes the recovery points of all logs of the directory, as they are now; durable when it returns. */
   readonly checkpointRecoveryPoints: () => void
 }
@@ -32,6 +34,7 @@ export class LogEnvironment {
   readonly cursor = new HeaderCursor(this.scratch)
   readonly recentBytesMax: number
   readonly checkpointRecoveryPoints: () => void
+  readonly onRestored: (path: string, why: string) => void
   readonly removals = new Removals(this)
   /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
   bytesAppended = 0
@@ -49,6 +52,7 @@ export class LogEnvironment {
     this.path = options.path
     this.recentBytesMax = options.recentBytesMax
     this.#onFailure = options.onFailure
+    this.onRestored = options.onRestored
     this.checkpointRecoveryPoints = options.checkpointRecoveryPoints
   }
 

@@ -140,14 +140,16 @@ export class LogState {
   }
 
   #loadEpochs(): EpochHistory {
+    const path = this.pathOf(epochCheckpointName)
     let history: EpochHistory
     try {
-      history = new EpochHistory(readEpochCheckpoint(this.environment.disk, this.pathOf(epochCheckpointName)))
+      history = new EpochHistory(readEpochCheckpoint(this.environment.disk, path))
       history.truncateEnd(this.logEndOffset)
       history.truncateStart(this.logStartOffset)
     } catch (error) {
       if ((error as { code?: unknown }).code !== undefined) throw error
       history = this.#epochsFromBatches()
+      this.environment.onRestored(path, (error as Error).message)
     }
     return history
   }

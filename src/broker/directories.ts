@@ -30,7 +30,9 @@ export function openDirectories(
   const clusterId = formatIfNew(config, ports, paths)
   const opened: LogDirectory[] = []
   try {
-    for (const path of paths) opened.push(openLogDirectory({ disk: ports.disk, path, onFailure }))
+    const onRestored = (file: string, reason: string): void =>
+      ports.logger.warn({ file, reason }, 'a file could not be understood: what it said is told anew from the records')
+    for (const path of paths) opened.push(openLogDirectory({ disk: ports.disk, path, onFailure, onRestored }))
     for (const directory of opened) {
       const { metaProperties } = directory
       if (metaProperties === null) throw unformatted(directory.path)

@@ -214,7 +214,7 @@ test('a damaged snapshot is passed over', async () => {
   assert.ok(!names(now.disk, folder).includes('00000000000000000002.snapshot'))
 })
 
-test('a malformed epoch checkpoint is told anew from the batches', async () => {
+test('a malformed epoch checkpoint is told anew from the batches, and that is said', async () => {
   const made = await filled()
   await made.directory.close(1, log => log.logEndOffset)
   made.disk.replaceFile(`${folder}/leader-epoch-checkpoint`, Buffer.from('0\n2\n1 0\n2 '))
@@ -223,4 +223,5 @@ test('a malformed epoch checkpoint is told anew from the batches', async () => {
     [1, 0],
     [2, 4],
   ])
+  assert.deepEqual(next.restored, [`${folder}/leader-epoch-checkpoint`])
 })

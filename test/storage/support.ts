@@ -21,16 +21,24 @@ export interface Rig {
   readonly log: PartitionLog
   readonly report: LoadReport
   readonly failures: Error[]
+  /** Files that were told anew. */
+  readonly restored: string[]
 }
 
 /** A log directory on a simulated disk, loaded, with the log `events-0`. */
 export function rig(changes: Partial<LogConfig> = {}, disk = new SimDisk(), nowMs = startMs): Rig {
   const failures: Error[] = []
-  const directory = openLogDirectory({ disk, path: '/data', onFailure: (_, error) => failures.push(error) })
+  const restored: string[] = []
+  const directory = openLogDirectory({
+    disk,
+    path: '/data',
+    onFailure: (_, error) => failures.push(error),
+    onRestored: path => restored.push(path),
+  })
   const config = configOf(changes)
   const report = load(directory, config, nowMs)
   const log = directory.create({ topic: 'events', partition: 0, topicId, config, nowMs })
-  return { disk, directory, log, report, failures }
+  return { disk, directory, log, report, failures, restored }
 }
 
 export function load(directory: LogDirectory, config: LogConfig, nowMs = startMs): LoadReport {
