@@ -7,12 +7,12 @@ import type { SessionRequest } from './follower-session.js'
 import type { TopicIndex } from './topic-index.js'
 import { readTaggedFields, skipTaggedFields, writeUnsignedVarint } from './wire.js'
 
-/**
+/*
  * Fetch as followers speak it, from version 13 (topic ids) on: the same bytes as the codec of all messages makes, in a
  * third of its time. A follower writes one and reads one for every few batches.
  */
+
 const FETCH_KEY = 1
-export const FETCH_VERSION_MIN = 13
 const REPLICA_STATE_FROM = 15
 const REPLICA_STATE_TAG = 1
 /** Size, tag fields and values of ReplicaState: int32, int64, no tagged fields. */
