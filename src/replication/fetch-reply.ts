@@ -306,7 +306,11 @@ function bytesMax(partitions: readonly FetchPartition[], head: FetchReplyHead): 
   return bytes
 }
 
-function leadersOf(partitions: readonly FetchPartition[]): LeaderHint[] {
+/** The usual case: clients know who leads. */
+const NO_LEADERS: readonly LeaderHint[] = []
+
+function leadersOf(partitions: readonly FetchPartition[]): readonly LeaderHint[] {
+  if (!partitions.some(({ hint }) => hint !== null)) return NO_LEADERS
   const leaders = new Map<number, LeaderHint>()
   for (const { hint } of partitions) if (hint !== null && hint.endpoint !== null) leaders.set(hint.leaderId, hint)
   return [...leaders.values()]
