@@ -263,6 +263,17 @@ export class SimConnection implements Connection {
     this.#network.forget(this)
   }
 
+  /**
+   * The peer's machine, which went without a word, is there again. Who goes on sending learns from it that nobody knows
+   * the connection any more; who may not send more, because nothing was taken, learns it by sending that again.
+   */
+  sendAgain(): void {
+    const { peer } = this
+    if (this.#isGone || !peer.#isGone || this.#unread < SOCKET_BYTES) return
+    this.#network.coverage.count('sent again to a machine that was without power')
+    this.#transmit({ kind: 'data', bytes: Buffer.alloc(0) })
+  }
+
   /** Both ends see a reset. */
   breakNow(): void {
     const { peer } = this

@@ -269,6 +269,7 @@ export class SimNetwork {
 
   machineBack(name: string): void {
     this.#hosts.get(name)!.isUp = true
+    for (const connection of this.#connections) if (connection.peerHost === name) connection.sendAgain()
   }
 
   /** A connection breaks in the middle; returns false when there is none. */
