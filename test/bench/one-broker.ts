@@ -2,14 +2,15 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { floorOf, type Kind, kafka, LOG_OPTIONS, ottla, type Running, removeDirectory, start } from './brokers.js'
 import { createPartitions } from './partitions.js'
-import { compileFloor, compileLoad, printTable, type Row, row, temporaryFolder } from './table.js'
-import { fill, type Measured, measure, median, WORKS, type Work } from './works.js'
+import { compileFloor, compileLoad, Measurements, printTable, type Row, row, temporaryFolder } from './table.js'
+import { fill, measure, WORKS, type Work } from './works.js'
 
 /*
- * npm run bench -- [--rounds 3] [--seconds 6] [--warm 30] [--only NAME,...] [--skip-kafka] [--floor]
+ * npm run bench -- [--rounds 3] [--seconds 6] [--warm 30] [--only NAME,...] [--skip-kafka] [--floor] [--alone]
  *
  * One broker of Ottla and one of Apache Kafka by turns on this machine, both warm. Names are those of the works, `start`
- * and `partitions`. With --floor, producing and reading alone, and a program in C takes its turn, too.
+ * and `partitions`. With --floor, producing and reading alone, and a program in C takes its turn, too. With --alone, only
+ * one of them runs at a time: each round starts it, warms it up and stops it.
  */
 const SETTLE_MS = 3000
 const TOPICS = 1000
@@ -24,6 +25,7 @@ interface Setting {
   readonly kinds: readonly Kind[]
   readonly folder: string
   readonly load: string
+  readonly isAlone: boolean
   readonly isWanted: (name: string) => boolean
 }
 
@@ -37,6 +39,7 @@ export async function brokerBench(args: readonly string[]): Promise<void> {
       only: { type: 'string', default: '' },
       'skip-kafka': { type: 'boolean', default: false },
       floor: { type: 'boolean', default: false },
+      alone: { type: 'boolean', default: false },
     },
   })
   const only = values.only === '' ? [] : values.only.split(',')
@@ -50,6 +53,7 @@ export async function brokerBench(args: readonly string[]): Promise<void> {
       kinds: [ottla, ...(values['skip-kafka'] ? [] : [kafka]), ...floor],
       folder,
       load: compileLoad(folder),
+      isAlone: values.alone,
       isWanted: name =>
         (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !isOfFloor(name)),
     }
@@ -65,11 +69,18 @@ function isOfFloor(name: string): boolean {
   return WORKS.some(work => work.name === name && work.args[0] !== 'latency')
 }
 
-async function loadRows({ rounds, seconds, warmSeconds, kinds, folder, load, isWanted }: Setting): Promise<Row[]> {
-  const works = WORKS.filter(work => isWanted(work.name))
+async function loadRows(setting: Setting): Promise<Row[]> {
+  const works = WORKS.filter(work => setting.isWanted(work.name))
   if (works.length === 0) return []
+  const measured = new Measurements()
+  if (setting.isAlone) await measureAlone(setting, works, measured)
+  else await measureTogether(setting, works, measured)
+  return measured.rows()
+}
+
+async function measureTogether(setting: Setting, works: readonly Work[], measured: Measurements): Promise<void> {
+  const { rounds, seconds, warmSeconds, kinds, folder, load } = setting
   const brokers: Running[] = []
-  const measured = new Map<Work, Map<string, Measured[]>>()
   try {
     for (const kind of kinds) brokers.push(await start(kind, join(folder, `load-${kind.name}`)))
     for (const broker of brokers) await warmUp(load, broker, works, warmSeconds / works.length)
@@ -77,23 +88,34 @@ async function loadRows({ rounds, seconds, warmSeconds, kinds, folder, load, isW
       for (const work of works) {
         for (const broker of brokers) {
           if (work.fillMib !== undefined && round === 0) await fill(load, broker, work.topic, work.fillMib)
-          const result = await measure(load, broker, work, seconds)
-          const byKind = measured.get(work) ?? new Map<string, Measured[]>()
-          byKind.set(broker.kind.name, [...(byKind.get(broker.kind.name) ?? []), result])
-          measured.set(work, byKind)
+          measured.add(work, broker.kind.name, await measure(load, broker, work, seconds))
         }
       }
     }
   } finally {
     for (const broker of brokers) await broker.stop()
   }
-  return [...measured].flatMap(([work, byKind]) =>
-    work.figures.map(figure => ({
-      work: work.name,
-      figure,
-      values: new Map([...byKind].map(([name, results]) => [name, median(results.map(figure.of))])),
-    })),
-  )
+}
+
+/** What the other one does while it has nothing to do disturbs nobody. */
+async function measureAlone(setting: Setting, works: readonly Work[], measured: Measurements): Promise<void> {
+  const { rounds, seconds, warmSeconds, kinds, folder, load } = setting
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of kinds) {
+      const directory = join(folder, `alone-${kind.name}`)
+      const broker = await start(kind, directory)
+      try {
+        await warmUp(load, broker, works, warmSeconds / works.length)
+        for (const work of works) {
+          if (work.fillMib !== undefined) await fill(load, broker, work.topic, work.fillMib)
+          measured.add(work, kind.name, await measure(load, broker, work, seconds))
+        }
+      } finally {
+        await broker.stop()
+      }
+      removeDirectory(directory)
+    }
+  }
 }
 
 /** Half a minute of every kind of load: Kafka's compiler needs it, and the pages of both logs become warm. */

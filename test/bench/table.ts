@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Figure, median } from './works.js'
+import { type Figure, type Measured, median, type Work } from './works.js'
 
 /** A line of the table: one figure of one work, for each kind of broker. */
 export interface Row {
@@ -61,6 +61,25 @@ export class Figures {
 
   of(figure: string): ReadonlyMap<string, readonly number[]> {
     return this.#all.get(figure) ?? new Map()
+  }
+}
+
+/** What each of them reached at each work, in all rounds. */
+export class Measurements {
+  readonly #all = new Map<Work, Map<string, Measured[]>>()
+
+  add(work: Work, name: string, result: Measured): void {
+    const ofWork = this.#all.get(work) ?? new Map<string, Measured[]>()
+    ofWork.set(name, [...(ofWork.get(name) ?? []), result])
+    this.#all.set(work, ofWork)
+  }
+
+  rows(): Row[] {
+    return [...this.#all].flatMap(([work, byName]) =>
+      work.figures.map(figure =>
+        row(work.name, figure, new Map([...byName].map(([name, results]) => [name, results.map(figure.of)]))),
+      ),
+    )
   }
 }
 

@@ -1,8 +1,17 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { removeDirectory } from '../brokers.js'
-import { compileFloor, compileLoad, Figures, printTable, type Row, row, temporaryFolder } from '../table.js'
-import { type Measured, measure, type Work } from '../works.js'
+import {
+  compileFloor,
+  compileLoad,
+  Figures,
+  Measurements,
+  printTable,
+  type Row,
+  row,
+  temporaryFolder,
+} from '../table.js'
+import { measure, type Work } from '../works.js'
 import {
   type Cluster,
   hasEnded,
@@ -19,11 +28,11 @@ import { activeController, createTopic, GapProducer, leaderPort } from './produc
 
 /*
  * npm run bench -- cluster [--rounds 3] [--seconds 6] [--warm 60] [--only produce,latency,start,gap,partitions]
- *   [--partitions 10000] [--skip-kafka] [--skip-ottla] [--floor]
+ *   [--partitions 10000] [--skip-kafka] [--skip-ottla] [--floor] [--alone]
  *
  * Three nodes of Ottla and three of Apache Kafka, each broker and controller in one, by turns on this machine: three
  * replicas, min.insync.replicas=2, acks=all. With --floor, works of the producer alone, and three processes in C take
- * their turn, too.
+ * their turn, too. With --alone, only three nodes run at a time: each round starts them, warms them up and stops them.
  */
 const NAMES: readonly Name[] = ['Ottla', 'Kafka']
 /** What a frozen or cut off leader may cost: the session timeout and half a second. */
@@ -41,6 +50,7 @@ interface Options {
   readonly names: readonly Name[]
   readonly partitions: number
   readonly hasFloor: boolean
+  readonly isAlone: boolean
   readonly isWanted: (name: string) => boolean
 }
 
@@ -86,6 +96,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
       'skip-kafka': { type: 'boolean', default: false },
       'skip-ottla': { type: 'boolean', default: false },
       floor: { type: 'boolean', default: false },
+      alone: { type: 'boolean', default: false },
     },
   })
   const only = values.only === '' ? [] : values.only.split(',')
@@ -96,6 +107,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
     names: NAMES.filter(name => !values[`skip-${name === 'Kafka' ? 'kafka' : 'ottla'}`]),
     partitions: Number(values.partitions),
     hasFloor: values.floor,
+    isAlone: values.alone,
     isWanted: name =>
       (only.length === 0 || only.some(word => name.includes(word))) && !(values.floor && !name.startsWith('produce')),
   }
@@ -144,11 +156,33 @@ async function startRows(folder: string, { names, rounds, isWanted }: Options): 
 async function loadRows(folder: string, load: string, options: Options): Promise<Row[]> {
   const works = WORKS.filter(work => options.isWanted(work.name))
   if (works.length === 0) return []
+  const measured = new Measurements()
+  if (options.isAlone) {
+    const turns: (readonly Name[])[] = options.names.map(name => [name])
+    if (options.hasFloor) turns.push([])
+    for (let round = 0; round < options.rounds; round++) {
+      for (const names of turns) {
+        const once = { ...options, rounds: 1, hasFloor: names.length === 0 }
+        await measureRounds(folder, load, names, works, once, measured)
+      }
+    }
+  } else await measureRounds(folder, load, options.names, works, options, measured)
+  return measured.rows()
+}
+
+async function measureRounds(
+  folder: string,
+  load: string,
+  names: readonly Name[],
+  works: readonly Work[],
+  options: Options,
+  measured: Measurements,
+): Promise<void> {
   const clusters: Cluster[] = []
-  const measured = new Map<Work, Map<string, Measured[]>>()
+  const directories = names.map(name => join(folder, `load-${name}`))
   try {
-    for (const name of options.names) {
-      const cluster = startNodes(name, join(folder, `load-${name}`))
+    for (const [i, name] of names.entries()) {
+      const cluster = startNodes(name, directories[i]!)
       clusters.push(cluster)
       for (const topic of new Set(works.map(work => work.topic))) await createTopic(portsOf(name), topic)
       // A node that is late is not in sync yet, and then a write that wants two copies is refused.
@@ -162,19 +196,14 @@ async function loadRows(folder: string, load: string, options: Options): Promise
     for (let round = 0; round < options.rounds; round++) {
       for (const work of works) {
         for (const cluster of clusters) {
-          const result = await measure(load, cluster, work, options.seconds)
-          const byName = measured.get(work) ?? new Map<string, Measured[]>()
-          byName.set(cluster.name, [...(byName.get(cluster.name) ?? []), result])
-          measured.set(work, byName)
+          measured.add(work, cluster.name, await measure(load, cluster, work, options.seconds))
         }
       }
     }
   } finally {
     for (const cluster of clusters) await cluster.stop()
   }
-  return [...measured].flatMap(([work, byName]) =>
-    work.figures.map(figure => row(work.name, figure, new Map([...byName].map(([n, all]) => [n, all.map(figure.of)])))),
-  )
+  for (const directory of directories) removeDirectory(directory)
 }
 
 type Blow = 'controlled shutdown of a leader' | 'kill -9' | 'frozen leader'
