@@ -12,7 +12,7 @@ import { type MetadataRecord, metadataRecordSchema, metadataRecordSchemaOf } fro
 
 const frameVersion = 1
 /** Few records are longer: thousands of them may be under way at once. */
-const usualBytes = 64
+const usualBytes = 128
 
 /**
  * The frame of a record: the value of its log record. Throws RangeError for a version that the record does not have.
