@@ -60,6 +60,8 @@ export class SimProducer {
   #producerEpoch = -1
   #number = 0
   #sequence = 0
+  /** The least sequence that was acknowledged; Infinity: none. */
+  #leastAcknowledged = Infinity
   #unacknowledged: Batch[] = []
   /** Batches acknowledged so far. */
   acknowledged = 0
@@ -94,6 +96,7 @@ export class SimProducer {
     this.#writer = `${this.#client.process.name}.${this.#incarnation++}`
     this.#number = 0
     this.#sequence = 0
+    this.#leastAcknowledged = Infinity
     this.#unacknowledged = []
   }
 
@@ -226,6 +229,7 @@ export class SimProducer {
       if (index >= 0) this.#unacknowledged.splice(index, 1)
       if (wasInDoubt) this.#world.coverage.count('batch sent again is acknowledged')
       this.acknowledged++
+      this.#leastAcknowledged = Math.min(this.#leastAcknowledged, batch.sequence)
       const isSound = disasters === this.#history.disasters && !this.#history.isOutdated(leaderEpoch)
       const isFirm = isSound && (acks === -1 || this.#world.isAcksOneFirm)
       batch.records.forEach((record, at) => {
@@ -244,7 +248,11 @@ export class SimProducer {
     // format of Kafka has no room for more. One that was in doubt before may be unknown to it.
     const isForgotten = wasInDoubt && batch.starts !== this.#world.starts
     if (isForgotten) this.#world.coverage.count('a producer in doubt was forgotten at a restart')
-    if (!isIdempotent || !isLost || (this.#history.disasters === 0 && !isForgotten)) {
+    // A leader takes any sequence of a producer that it does not know, as Kafka does: when it learnt of the topic between
+    // the first batches of a window, the first one comes too late, and a client has to begin anew.
+    const isOvertaken = batch.sequence < this.#leastAcknowledged && this.#leastAcknowledged !== Infinity
+    if (isOvertaken) this.#world.coverage.count('the first batch of a producer was overtaken')
+    if (!isIdempotent || !isLost || (this.#history.disasters === 0 && !isForgotten && !isOvertaken)) {
       throw unexpected(`Produce of ${batch.records[0]!.value} to ${this.#history.name}`, code)
     }
     // It begins anew, and lets rest what it cannot know.
