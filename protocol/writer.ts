@@ -147,14 +147,14 @@ export class Writer {
     const buffer = this.#buffer
     const at = this.#chunkStart + sizeAt
     if (extra > 0) buffer.copyWithin(at + 1 + extra, at + 1, at + 1 + size)
-    writeVarint(buffer, at, size)
+    writeUnsignedVarint(buffer, at, size)
   }
 
   /** The byte for the size is in a chunk that was closed because a reference came after it. */
   #setSizeOfChunk(index: number, sizeAt: number, size: number): void {
     const chunk = this.#chunks![index]!
     const varint = Buffer.allocUnsafe(varintLength(size))
-    writeVarint(varint, 0, size)
+    writeUnsignedVarint(varint, 0, size)
     this.#chunks![index] = Buffer.concat([chunk.subarray(0, sizeAt), varint, chunk.subarray(sizeAt + 1)])
     this.#chunkedBytes += varint.length - 1
   }
@@ -188,10 +188,12 @@ function varintLength(value: number): number {
   return length
 }
 
-function writeVarint(target: Buffer, at: number, value: number): void {
+/** Returns where it ends: at most five bytes on. */
+export function writeUnsignedVarint(target: Uint8Array, at: number, value: number): number {
   while (value > 0x7f) {
     target[at++] = (value & 0x7f) | 0x80
     value >>>= 7
   }
-  target[at] = value
+  target[at++] = value
+  return at
 }

@@ -1,9 +1,9 @@
 import { writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import { ZERO_UUID } from '#protocol/schema.js'
+import { writeUnsignedVarint } from '#protocol/writer.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { FetchPartition } from './fetch-partition.js'
 import type { LeaderHint } from './produce-reply.js'
-import { writeUnsignedVarint } from './wire.js'
 
 const LOG_START_FROM = 5
 const SESSIONS_FROM = 7

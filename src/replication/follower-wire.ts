@@ -1,11 +1,12 @@
 import { ProtocolError } from '#protocol/protocol-error.js'
 import { Reader } from '#protocol/reader.js'
 import { writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
+import { writeUnsignedVarint } from '#protocol/writer.js'
 import type { FetchAnswer, FetchedPart } from './fetcher-machine.js'
 import type { FollowState } from './followed-replica.js'
 import type { SessionRequest } from './follower-session.js'
 import type { TopicIndex } from './topic-index.js'
-import { readTaggedFields, skipTaggedFields, writeUnsignedVarint } from './wire.js'
+import { readTaggedFields, skipTaggedFields } from './wire.js'
 
 /*
  * Fetch as followers speak it, from version 13 (topic ids) on: the same bytes as the codec of all messages makes, in a
@@ -28,7 +29,6 @@ const FORGOTTEN_BYTES = 4
 const FRAME_BYTES = 96
 
 const DIVERGING_EPOCH_TAG = 0
-const ELEMENTS_MAX = 500_000
 
 /** What a follower says of itself and of how much it takes, in every fetch. */
 export interface FollowerTerms {
@@ -167,7 +167,7 @@ export function decodeFollowerFetch(
   end: number,
   topics: Pick<TopicIndex, 'byIdBytes'>,
 ): FetchAnswer {
-  const reader = new Reader(buffer, start, end, ELEMENTS_MAX)
+  const reader = new Reader(buffer, start, end)
   // The correlation id.
   reader.take(4)
   skipTaggedFields(reader)

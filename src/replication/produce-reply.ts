@@ -1,7 +1,7 @@
 import { writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import type { RecordError } from '#protocol/records/error.js'
+import { writeUnsignedVarint } from '#protocol/writer.js'
 import type { ProduceRequestReader } from './produce-request.js'
-import { writeUnsignedVarint } from './wire.js'
 
 const APPEND_TIME_BYTES = 8
 const LOG_START_FROM = 5

@@ -1,17 +1,7 @@
 import { ProtocolError } from '#protocol/protocol-error.js'
 import type { Reader } from '#protocol/reader.js'
 
-/** What the readers and writers of this folder, which spare the general codec, have in common. */
-
-/** Returns where it ends: at most five bytes on. */
-export function writeUnsignedVarint(target: Buffer, at: number, value: number): number {
-  while (value > 0x7f) {
-    target[at++] = (value & 0x7f) | 0x80
-    value >>>= 7
-  }
-  target[at++] = value
-  return at
-}
+/* What the readers of this folder, which spare the general codec, have in common. */
 
 /** Throws ProtocolError if they are not well formed. */
 export function skipTaggedFields(reader: Reader): void {

@@ -191,7 +191,7 @@ class Cluster implements EmbeddedCluster {
     if (hasStaticVoters !== this.#hasStaticVoters) {
       throw new Error(`dataDirectory: ${this.#directory} has a cluster with hasStaticVoters: ${hasStaticVoters}`)
     }
-    this.#replicasMax = Math.min(3, nodes.length)
+    this.#replicasMax = Math.min(3, nodes.filter(({ roles }) => roles !== 'controller').length)
     for (const { nodeId, roles, controllerPort } of nodes) {
       if (controllerPort !== 0) await this.#holdAgain(nodeId, controllerPort)
       this.nodes.push(new Node(nodeId, roles, controllerPort, this.#ports.random.uuid()))

@@ -67,6 +67,15 @@ test('a node that was added to a cluster is there again when its directory is op
   assert.equal((await again.addNode()).nodeId, 3)
 })
 
+test('a node without a broker counts for no copy when its cluster is opened again', async context => {
+  const dataDirectory = temporaryDirectory(context)
+  const cluster = await startCluster({ dataDirectory, brokers: 1 })
+  await cluster.addNode({ roles: 'controller' })
+  await cluster.close()
+  await using again = await startCluster({ dataDirectory })
+  assert.equal(await create(again.nodes[0]!, 'new'), ErrorCode.NONE)
+})
+
 test('a directory of a cluster is not opened as that of another one', async context => {
   const dataDirectory = temporaryDirectory(context)
   await madeAndClosed(dataDirectory, { brokers: 1 })
