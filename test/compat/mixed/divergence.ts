@@ -40,7 +40,9 @@ async function diverge({ room, tools }: Checks, old: MixedNode, next: MixedNode)
   await room.untilInSync([topic], 2)
   const write = async (through: MixedNode, acks: string, text: string, count: number) => {
     const lines = Array.from({ length: count }, (_, i) => `${text} ${i}`)
-    await kcat(['-b', through.address, '-P', '-t', topic, '-X', `acks=${acks}`, '-X', 'linger.ms=0'], lines.join('\n'))
+    // A broker may be told of as the leader before it is one, and refuse the first batch: the next must not overtake it.
+    const flags = [`acks=${acks}`, 'linger.ms=0', 'max.in.flight=1'].flatMap(setting => ['-X', setting])
+    await kcat(['-b', through.address, '-P', '-t', topic, ...flags], lines.join('\n'))
     return lines
   }
   const both = await write(old, 'all', 'both have', 20)
