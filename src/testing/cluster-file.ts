@@ -5,6 +5,8 @@ import type { Disk } from '#storage/disk.js'
 export interface ClusterFile {
   readonly clusterId: string
   readonly hasStaticVoters: boolean
+  /** How many copies topics have unless told otherwise: set by the nodes that it began with. */
+  readonly replicasMax: number
   readonly nodes: readonly KeptNode[]
 }
 
@@ -21,6 +23,8 @@ export type Roles = 'broker' | 'controller' | 'broker,controller'
 const NAME = 'cluster.json'
 const ROLES: ReadonlySet<unknown> = new Set<Roles>(['broker', 'controller', 'broker,controller'])
 const PORT_MAX = 65535
+/** More copies than these no topic has by default. */
+export const REPLICAS_MAX = 3
 
 /** The cluster whose data lies in the directory; null if there is none. Throws Error for a file that is no such. */
 export function readClusterFile(disk: Disk, directory: string): ClusterFile | null {
@@ -42,9 +46,11 @@ export function writeClusterFile(disk: Disk, directory: string, file: ClusterFil
 
 function isClusterFile(content: unknown): content is ClusterFile {
   if (typeof content !== 'object' || content === null) return false
-  const { clusterId, hasStaticVoters, nodes } = content as Record<string, unknown>
+  const { clusterId, hasStaticVoters, replicasMax, nodes } = content as Record<string, unknown>
   if (typeof clusterId !== 'string' || typeof hasStaticVoters !== 'boolean') return false
-  return Array.isArray(nodes) && nodes.length > 0 && nodes.every(isKeptNode)
+  if (!isWithin(replicasMax, 1, REPLICAS_MAX)) return false
+  if (!Array.isArray(nodes) || nodes.length === 0 || !nodes.every(isKeptNode)) return false
+  return new Set(nodes.map(({ nodeId }) => nodeId)).size === nodes.length
 }
 
 function isKeptNode(node: unknown): node is KeptNode {

@@ -16,7 +16,7 @@ import { memoryShares } from '../runtime/node/memory.js'
 import { createNodeNetwork } from '../runtime/node/network.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
-import { type ClusterFile, type Roles, readClusterFile, writeClusterFile } from './cluster-file.js'
+import { type ClusterFile, REPLICAS_MAX, type Roles, readClusterFile, writeClusterFile } from './cluster-file.js'
 import { HeldListeners } from './held-listeners.js'
 import { optionTexts } from './option-texts.js'
 import { silentLogger } from './silent-logger.js'
@@ -172,7 +172,7 @@ class Cluster implements EmbeddedCluster {
 
   async #begin(count: number): Promise<void> {
     this.#expectNew()
-    this.#replicasMax = Math.min(3, count)
+    this.#replicasMax = Math.min(REPLICAS_MAX, count)
     for (let nodeId = 1; nodeId <= count; nodeId++) {
       this.nodes.push(new Node(nodeId, 'broker,controller', await this.#network.hold(), this.#ports.random.uuid()))
     }
@@ -183,7 +183,7 @@ class Cluster implements EmbeddedCluster {
     await Promise.all(this.nodes.map(node => node.start()))
   }
 
-  async #goOn({ nodes, hasStaticVoters }: ClusterFile): Promise<void> {
+  async #goOn({ nodes, hasStaticVoters, replicasMax }: ClusterFile): Promise<void> {
     const { brokers } = this.#options
     if (brokers !== undefined && brokers !== nodes.length) {
       throw new Error(`dataDirectory: ${this.#directory} has a cluster of ${nodes.length} nodes; brokers is ${brokers}`)
@@ -191,7 +191,7 @@ class Cluster implements EmbeddedCluster {
     if (hasStaticVoters !== this.#hasStaticVoters) {
       throw new Error(`dataDirectory: ${this.#directory} has a cluster with hasStaticVoters: ${hasStaticVoters}`)
     }
-    this.#replicasMax = Math.min(3, nodes.filter(({ roles }) => roles !== 'controller').length)
+    this.#replicasMax = replicasMax
     for (const { nodeId, roles, controllerPort } of nodes) {
       if (controllerPort !== 0) await this.#holdAgain(nodeId, controllerPort)
       this.nodes.push(new Node(nodeId, roles, controllerPort, this.#ports.random.uuid()))
@@ -231,8 +231,12 @@ class Cluster implements EmbeddedCluster {
   #keep(): void {
     if (this.#temporary !== null) return
     const nodes = this.nodes.map(({ nodeId, roles, controllerPort }) => ({ nodeId, roles, controllerPort }))
-    const { clusterId } = this
-    writeClusterFile(this.#ports.disk, this.#directory, { clusterId, hasStaticVoters: this.#hasStaticVoters, nodes })
+    writeClusterFile(this.#ports.disk, this.#directory, {
+      clusterId: this.clusterId,
+      hasStaticVoters: this.#hasStaticVoters,
+      replicasMax: this.#replicasMax,
+      nodes,
+    })
   }
 
   /** What is started afterwards, nobody would stop. */

@@ -67,14 +67,18 @@ test('a node that was added to a cluster is there again when its directory is op
   assert.equal((await again.addNode()).nodeId, 3)
 })
 
-test('a node without a broker counts for no copy when its cluster is opened again', async context => {
-  const dataDirectory = temporaryDirectory(context)
-  const cluster = await startCluster({ dataDirectory, brokers: 1 })
-  await cluster.addNode({ roles: 'controller' })
-  await cluster.close()
-  await using again = await startCluster({ dataDirectory })
-  assert.equal(await create(again.nodes[0]!, 'new'), ErrorCode.NONE)
-})
+for (const roles of ['broker', 'controller'] as const) {
+  test(`topics have as many copies as before a ${roles} was added, also when the cluster is opened again`, async context => {
+    const dataDirectory = temporaryDirectory(context)
+    const cluster = await startCluster({ dataDirectory, brokers: 1 })
+    await cluster.addNode({ roles })
+    await cluster.close()
+    await using again = await startCluster({ dataDirectory })
+    assert.equal(await create(again.nodes[0]!, 'new'), ErrorCode.NONE)
+    const { topics } = await describe(again.nodes[0]!, 'new')
+    for (const { replicaNodes } of topics[0]!.partitions) assert.equal(replicaNodes.length, 1)
+  })
+}
 
 test('a directory of a cluster is not opened as that of another one', async context => {
   const dataDirectory = temporaryDirectory(context)
@@ -88,6 +92,8 @@ test('a directory of a cluster is not opened as that of another one', async cont
     ['null', /cluster\.json does not describe a cluster/],
     [content.replace('"nodes"', '"knots"'), /cluster\.json does not describe a cluster/],
     [content.replace(/"controllerPort": \d+/, '"controllerPort": 65536'), /cluster\.json does not describe a cluster/],
+    [content.replace(/"replicasMax": 1/, '"replicasMax": 0'), /cluster\.json does not describe a cluster/],
+    [content.replace(/"nodes": \[([^\]]+)\]/, '"nodes": [$1,$1]'), /cluster\.json does not describe a cluster/],
   ] as const) {
     writeFileSync(path, text)
     await assert.rejects(startCluster({ dataDirectory }), message)
