@@ -3,6 +3,7 @@ import { coordinatorEpochOf, readControlMarker } from '#protocol/records/control
 import { InvalidRecordError } from '#protocol/records/error.js'
 import { baseOffsetAt, lastOffsetAt, leaderEpochAt, maxTimestampAt } from './any-batch.js'
 import type { EpochEntry } from './epoch-history.js'
+import type { LogConfig } from './log-config.js'
 import { LogError } from './log-error.js'
 import { newSegment } from './log-loader.js'
 import type { LogState } from './log-state.js'
@@ -258,7 +259,7 @@ export class Appender {
       canHold &&
       !segment.offsetIndex.isFull(config.segmentIndexBytes) &&
       !segment.timeIndex.isFull(config.segmentIndexBytes) &&
-      (size === 0 || this.#waited(segment, timestamp, nowMs) <= config.segmentMs - jitterOf(state, segment))
+      (size === 0 || this.#waited(segment, timestamp, nowMs) <= segmentMsMax(config) - jitterOf(state, segment))
     ) {
       return
     }
@@ -266,7 +267,7 @@ export class Appender {
   }
 
   #waited(segment: Segment, timestamp: number, nowMs: number): number {
-    if (this.#state.config.segmentMs === Infinity) return 0
+    if (segmentMsMax(this.#state.config) === Infinity) return 0
     const first = segment.firstTimestamp
     return first >= 0 ? timestamp - first : nowMs - segment.createdMs
   }
@@ -318,6 +319,11 @@ export class Appender {
       // The disk has just failed: the next start finds the end of the log by reading it.
     }
   }
+}
+
+/** How long a segment is appended to: what is compacted is compacted in time only if it leaves the active segment. */
+function segmentMsMax({ cleanupPolicy, maxCompactionLagMs, segmentMs }: LogConfig): number {
+  return cleanupPolicy.compact && maxCompactionLagMs > 0 ? Math.min(maxCompactionLagMs, segmentMs) : segmentMs
 }
 
 /**

@@ -197,6 +197,20 @@ test('a segment is rolled by the time of its records, and by the clock if they h
   assert.equal(timeless.segmentCount, 2)
 })
 
+test('a segment of a compacted topic is rolled in time for max.compaction.lag.ms', () => {
+  for (const [compact, segments] of [
+    [true, 2],
+    [false, 1],
+  ] as const) {
+    const { log } = rig({ maxCompactionLagMs: 1000, cleanupPolicy: { delete: false, compact } })
+    put(log, ['a'], { timestamp: 5000 })
+    put(log, ['b'], { timestamp: 6000 })
+    assert.equal(log.segmentCount, 1)
+    put(log, ['c'], { timestamp: 6001 })
+    assert.equal(log.segmentCount, segments)
+  }
+})
+
 test('a jitter rolls segments a little earlier, each by its own', () => {
   const rolledAt = (segmentJitterMs: number) => {
     const { log } = rig({ segmentMs: 10_000, segmentJitterMs })
