@@ -184,6 +184,8 @@ class Compaction {
     if (key === null || offset < this.#plan.firstDirtyOffset) return true
     if (map.isFull) return false
     map.put(key, offset)
+    // Not only at the end of its batch: one with more keys than the map holds would never be got over.
+    map.latestOffset = offset
     return true
   }
 

@@ -212,6 +212,23 @@ test('a map that is too small takes several rounds', async () => {
   checkLog(log, { isContiguous: false })
 })
 
+test('a batch with more keys than the map holds is compacted in several rounds, too', async () => {
+  const { log } = rig({ ...compacted, segmentBytes: 1 << 20 })
+  const keys = Array.from({ length: 1500 }, (_, index) => `key ${index}`)
+  put(log, ['first=1'])
+  for (const value of ['old', 'new']) append(log, keyed(keys, Array(keys.length).fill(value)))
+  log.roll(startMs)
+  put(log, ['end=1'])
+  let checkpoint = 0
+  while (checkpoint < log.activeBaseOffset) {
+    const next = await round(log, startMs, checkpoint, 1)
+    assert.ok(next > checkpoint, `${next} after ${checkpoint}`)
+    checkpoint = next
+  }
+  assert.deepEqual(left(log), ['first=1', ...keys.map(key => `${key}=new`), 'end=1'])
+  checkLog(log, { isContiguous: false })
+})
+
 test('a damaged batch makes a log uncleanable, and nothing is changed', async () => {
   const { log, disk } = rig(compacted)
   put(log, ['a=1'])
