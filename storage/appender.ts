@@ -117,6 +117,8 @@ export class Appender {
     const old = state.active
     if (old.size === 0 && old.baseOffset === at) return
     state.environment.guarded(`rolling ${state.place.path}`, () => {
+      // If the power failed and brought back what was cut off beneath what comes now, nobody would notice.
+      old.syncCut()
       old.seal()
       state.takeSnapshot(at)
       state.segments.push(newSegment(state.environment, state.place, at, nowMs))

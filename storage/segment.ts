@@ -70,6 +70,8 @@ export class Segment implements IndexHome {
   #hasAbortedIndex: boolean
   #bytesSinceIndexEntry = 0
   #truncations = 0
+  /** It was cut, and what the device has may still be longer. */
+  #isCutLoose = false
   /** NaN: not looked up yet. */
   #maxTimestamp = Number.NaN
   #maxTimestampOffset = -1
@@ -260,6 +262,7 @@ export class Segment implements IndexHome {
     this.size = position
     // That it is shorter is not on the device either.
     this.syncedSize = Math.min(this.syncedSize, position - 1)
+    this.#isCutLoose = true
     this.#truncations++
     this.#bytesSinceIndexEntry = 0
     this.#maxTimestamp = Number.NaN
@@ -267,9 +270,11 @@ export class Segment implements IndexHome {
     this.#rescanMaxTimestamp()
   }
 
-  /** Makes it durable at once that the batches end where they do. */
+  /** Makes it durable at once, if it was cut, that the batches end where they do. */
   syncCut(): void {
+    if (!this.#isCutLoose) return
     this.file.syncNow()
+    this.#isCutLoose = false
     this.syncedSize = this.size
   }
 
@@ -338,7 +343,9 @@ export class Segment implements IndexHome {
       throw error
     }
     // What was cut off meanwhile, and what came in its place, is another matter.
-    if (truncations === this.#truncations) this.syncedSize = Math.max(this.syncedSize, size)
+    if (truncations !== this.#truncations) return
+    this.#isCutLoose = false
+    this.syncedSize = Math.max(this.syncedSize, size)
   }
 
   /** Renames the files to another suffix ('.deleted' and the like); readers that have them keep them. */

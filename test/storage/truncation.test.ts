@@ -127,3 +127,21 @@ test('what the leader does not have stays cut off when the power fails, whatever
     )
   }
 })
+
+test('the end of an epoch that the leader does not have stays cut off, too, beneath segments that came after it', async () => {
+  const { disk, log } = rig({ segmentBytes: 300 })
+  const follow = (baseOffset: number, leaderEpoch: number, value: string) => {
+    const buffer = batchOf({ values: [value], baseOffset, partitionLeaderEpoch: leaderEpoch })
+    append(log, buffer, { leaderEpoch, origin: 'replication' })
+  }
+  for (let offset = 0; offset < 4; offset++) follow(offset, 1, `old ${offset}`)
+  await log.sync()
+  log.truncateTo(2)
+  for (let offset = 2; offset < 12; offset++) follow(offset, 2, `new ${offset}`)
+  assert.equal(log.state.segments[1]?.baseOffset, 4)
+  for (let seed = 1; seed <= 200; seed++) {
+    const { log: left } = rig({ segmentBytes: 300 }, disk.crashed(seed))
+    const found = values(left)
+    assert.ok(found[2] === undefined || found[2] === 'new 2' || found.length === 4, `seed ${seed}: ${found}`)
+  }
+})
