@@ -85,6 +85,13 @@ export class CheckpointFile {
     this.#offsets = new Map(lines.map(line => [folderName(line.topic, line.partition), line.offset]))
   }
 
+  /** Lowers the offset of a line, if there is one and it is higher; durable when it returns. */
+  lower(name: string, offset: number): void {
+    const line = this.#lines.get(name)
+    if (line === undefined || line.offset <= offset) return
+    this.write([...this.#lines.values()].map(each => (each === line ? { ...line, offset } : each)))
+  }
+
   /** Removes lines; nothing is written if there is none of them. */
   removeAll(names: ReadonlySet<string>): void {
     const kept = [...this.#lines].filter(([name]) => !names.has(name))

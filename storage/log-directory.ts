@@ -107,6 +107,7 @@ export class LogDirectory {
     this.absolutePath = options.disk.absolute(options.path)
     this.#disk = options.disk
     this.#lock = lock
+    const file = (name: string) => new CheckpointFile(options.disk, `${options.path}/${name}`)
     this.#environment = new LogEnvironment({
       disk: options.disk,
       path: options.path,
@@ -114,12 +115,11 @@ export class LogDirectory {
       onFailure: error => options.onFailure?.(this, error),
       onRestored: (path, why) => options.onRestored?.(path, why),
       checkpointRecoveryPoints: () => this.#writeRecoveryPoints(),
+      cleanerOffsets: (this.#cleanerOffsets = file(cleanerCheckpointName)),
     })
-    const file = (name: string) => new CheckpointFile(options.disk, `${options.path}/${name}`)
     this.#recoveryPoints = file(recoveryPointCheckpointName)
     this.#logStarts = file(logStartCheckpointName)
     this.#highWatermarks = file(highWatermarkCheckpointName)
-    this.#cleanerOffsets = file(cleanerCheckpointName)
     this.#metaProperties = readMetaProperties(options.disk, options.path)
     this.#cleanShutdown = readCleanShutdown(options.disk, options.path)
   }

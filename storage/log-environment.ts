@@ -1,3 +1,4 @@
+import type { CheckpointFile } from './checkpoint-file.js'
 import type { Disk } from './disk.js'
 import { isDiskError } from './disk-error.js'
 import { HeaderCursor } from './header-cursor.js'
@@ -16,6 +17,8 @@ export interface LogEnvironmentOptions {
   readonly onRestored: (path: string, why: string) => void
   /** Writes the recovery points of all logs of the directory, as they are now; durable when it returns. */
   readonly checkpointRecoveryPoints: () => void
+  /** How far compaction has come, by `topic-partition`. */
+  readonly cleanerOffsets: CheckpointFile
 }
 
 /** Pages of 4 KiB of index files that are kept in memory for a directory. */
@@ -34,6 +37,7 @@ export class LogEnvironment {
   readonly cursor = new HeaderCursor(this.scratch)
   readonly recentBytesMax: number
   readonly checkpointRecoveryPoints: () => void
+  readonly cleanerOffsets: CheckpointFile
   readonly onRestored: (path: string, why: string) => void
   readonly removals = new Removals(this)
   /** Bytes appended to all logs since the start: by it one tells what is still in the page cache. */
@@ -54,6 +58,7 @@ export class LogEnvironment {
     this.#onFailure = options.onFailure
     this.onRestored = options.onRestored
     this.checkpointRecoveryPoints = options.checkpointRecoveryPoints
+    this.cleanerOffsets = options.cleanerOffsets
   }
 
   /** Why the directory is offline, null while it is not. */

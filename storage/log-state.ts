@@ -118,6 +118,11 @@ export class LogState {
     return `${this.topic}-${this.partition}`
   }
 
+  /** Whether the checkpoint files speak of this log: they do not of one that is to replace another. */
+  get hasPlainName(): boolean {
+    return this.place.path === `${this.environment.path}/${this.name}`
+  }
+
   pathOf(name: string): string {
     return `${this.place.path}/${name}`
   }

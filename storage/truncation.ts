@@ -24,7 +24,7 @@ export function truncateTo(state: LogState, appender: Appender, syncer: Syncer, 
     return
   }
   state.environment.guarded(`truncating ${state.place.path}`, () => {
-    lowerRecoveryPoint(state, syncer, offset)
+    lowerCheckpoints(state, syncer, offset)
     removeSegmentsAbove(state, offset)
     const { active } = state
     const found: FoundBatch = { position: 0, size: 0, baseOffset: 0 }
@@ -54,7 +54,7 @@ export function truncateFullyAndStartAt(
   appender.write()
   const createdMs = state.active.createdMs
   state.environment.guarded(`truncating ${state.place.path}`, () => {
-    lowerRecoveryPoint(state, syncer, offset)
+    lowerCheckpoints(state, syncer, offset)
     for (const segment of [...state.segments].reverse()) segment.removeFiles()
     state.removeSnapshots(() => true)
     state.environment.disk.syncDirectory(state.place.path)
@@ -74,10 +74,12 @@ export function truncateFullyAndStartAt(
  * What will be appended after the cut is not on the device, whatever was. The checkpoint has to say so first: else a
  * start after a crash would take it for checked.
  */
-function lowerRecoveryPoint(state: LogState, syncer: Syncer, offset: number): void {
+function lowerCheckpoints(state: LogState, syncer: Syncer, offset: number): void {
   syncer.lower(offset)
   state.recoveryPoint = Math.min(state.recoveryPoint, offset)
   if (state.checkpointedRecoveryPoint > offset) state.environment.checkpointRecoveryPoints()
+  // No round of compaction has seen what will come either.
+  if (state.hasPlainName) state.environment.cleanerOffsets.lower(state.name, offset)
 }
 
 /**

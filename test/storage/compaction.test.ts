@@ -306,6 +306,27 @@ test('retention and truncation in the middle of a round end it', async () => {
   }
 })
 
+test('what comes in the place of records that were cut off is compacted, too', async () => {
+  for (const cut of [(log: PartitionLog) => log.truncateTo(0), (log: PartitionLog) => log.truncateFullyAndStartAt(0)]) {
+    const { directory, log } = rig(compacted)
+    const cleaner = new LogCleaner({
+      directories: () => [directory],
+      lastStableOffsetOf: one => one.lastStableOffset(one.logEndOffset),
+      dedupeBytesMax: 1 << 20,
+      loadFactor: 0.9,
+    })
+    for (let index = 0; index < 8; index++) put(log, [`key ${index}=1`])
+    log.roll(startMs)
+    await cleaner.clean(startMs)
+    assert.equal(directory.cleanerOffsets.get('events-0'), 8)
+    cut(log)
+    for (let index = 0; index < 8; index++) put(log, [`same=${index}`])
+    log.roll(startMs)
+    await cleaner.clean(startMs)
+    assert.deepEqual(left(log), ['same=7'])
+  }
+})
+
 /** Values by key, as they were written. */
 async function story(now: Rig, written: Map<string, string>): Promise<void> {
   const random = new SeededRandom(11)
