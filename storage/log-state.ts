@@ -123,6 +123,11 @@ export class LogState {
     return this.place.path === `${this.environment.path}/${this.name}`
   }
 
+  /** Below it compaction may have left gaps between batches, whatever the policy is now: no damage. */
+  get cleanedOffset(): number {
+    return this.hasPlainName ? (this.environment.cleanerOffsets.offsets.get(this.name) ?? 0) : 0
+  }
+
   pathOf(name: string): string {
     return `${this.place.path}/${name}`
   }

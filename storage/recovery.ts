@@ -116,12 +116,14 @@ export class Recovery {
 
   /**
    * A segment of ours begins where the one before it ends. If that one is shorter, its end was lost and what follows
-   * must go; unless the topic is compacted, where a leader's batches may have gaps between them.
+   * must go; unless the topic is compacted, where a leader's batches may have gaps between them, or was when its
+   * policy was another one: what compaction wrote was on the device before it counted.
    */
   #gapBefore(segment: Segment): Damage | null {
     const expected = this.#state.logEndOffset
     if (segment.baseOffset === expected) return null
-    if (segment.baseOffset > expected && this.#state.config.cleanupPolicy.compact) return null
+    const mayHaveGap = this.#state.config.cleanupPolicy.compact || segment.baseOffset <= this.#state.cleanedOffset
+    if (segment.baseOffset > expected && mayHaveGap) return null
     const reason = `the next segment begins at offset ${segment.baseOffset}, not at ${expected}`
     const previous = this.#state.segments[this.#state.segments.indexOf(segment) - 1]!
     return { position: previous.size, reason }

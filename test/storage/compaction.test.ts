@@ -327,6 +327,23 @@ test('what comes in the place of records that were cut off is compacted, too', a
   }
 })
 
+test('what compaction left is not taken for damage by recovery once the topic is not compacted any more', async () => {
+  const { directory, disk, log } = rig(compacted)
+  for (let index = 0; index < 40; index++) put(log, [`key ${index % 4}=${index}`])
+  await log.sync()
+  const endOffset = await round(log)
+  directory.checkpointCleanerOffset(log, endOffset)
+  const [, second, third] = log.state.segments
+  assert.ok(second!.readNextOffset() < third!.baseOffset)
+  const expected = left(log)
+  const kept = { ...compacted, cleanupPolicy: { delete: true, compact: false }, retentionMs: -1 }
+  // Nothing was checkpointed: all segments are checked.
+  const next = rig(kept, disk.killed())
+  assert.equal(next.report.recoveries[0]?.truncated, null)
+  checkLog(next.log, { isContiguous: false })
+  assert.deepEqual(left(next.log), expected)
+})
+
 /** Values by key, as they were written. */
 async function story(now: Rig, written: Map<string, string>): Promise<void> {
   const random = new SeededRandom(11)
