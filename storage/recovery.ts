@@ -323,6 +323,8 @@ export class Recovery {
       bytes += later.size
       later.removeFiles()
     }
+    // Durably: were they back after another failure, they would be taken for what follows the records to come.
+    if (removed.length > 0) state.environment.disk.syncDirectory(state.place.path)
     state.segments.length = index + 1
     segment.truncate(damage.position, state.logEndOffset)
     state.size = state.segments.reduce((size, one) => size + one.size, 0)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PartitionLog } from '#storage/log.js'
 import type { LogConfig } from '#storage/log-config.js'
 import type { SimDisk } from '../support/sim-disk.js'
 import { checkLog } from './check.js'
-import { batchOf, marker, names, put, type Rig, records, rig, startMs, values } from './support.js'
+import { append, batchOf, marker, names, put, type Rig, records, rig, startMs, values } from './support.js'
 
 const config: Partial<LogConfig> = { segmentBytes: 500, indexIntervalBytes: 100 }
 const folder = '/data/events-0'
@@ -57,6 +58,33 @@ test('the log ends at the first batch whose checksum is wrong; the report says w
   )
   put(next.log, ['goes on'], {}, 3)
   assert.equal(values(next.log).at(-1), 'goes on')
+})
+
+test('segments that recovery removed do not come back behind what is appended in their place', async () => {
+  const folded = { segmentBytes: 300 }
+  const { disk, log } = rig(folded)
+  const follow = (to: PartitionLog, baseOffset: number, leaderEpoch: number, value: string) => {
+    const buffer = batchOf({ values: [value], baseOffset, partitionLeaderEpoch: leaderEpoch })
+    append(to, buffer, { leaderEpoch, origin: 'replication' })
+  }
+  for (let offset = 0; offset < 12; offset++) follow(log, offset, 1, `old ${offset}`)
+  assert.deepEqual(
+    log.state.segments.map(segment => segment.baseOffset),
+    [0, 4, 8],
+  )
+  await log.sync()
+  const killed = disk.killed()
+  spoil(killed, nameOf(4, '.log'), log.state.segments[1]!.size / 2 - 20)
+  await killed.open(nameOf(4, '.log')).sync()
+  const { log: cut } = rig(folded, killed)
+  assert.equal(cut.logEndOffset, 5)
+  for (let offset = 5; offset < 8; offset++) follow(cut, offset, 3, `new ${offset}`)
+  // The system has written the records in its own time, but not the folder.
+  await killed.open(nameOf(4, '.log')).sync()
+  for (let seed = 1; seed <= 100; seed++) {
+    const { log: left } = rig(folded, killed.crashed(seed))
+    assert.ok(left.logEndOffset <= 8, `seed ${seed}: ${values(left)}`)
+  }
 })
 
 test('a torn end and a tail of zeros are cut off', async () => {
