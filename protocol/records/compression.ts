@@ -20,10 +20,10 @@ export const compressionTypes = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as con
 export type CompressionType = (typeof compressionTypes)[number]
 
 /**
- * What records may inflate to if nobody says otherwise: as much as the largest request may bring uncompressed
- * (`socket.request.max.bytes`).
+ * What the records of a batch may inflate to, for they are inflated in one piece: more than the largest request may
+ * bring uncompressed (`socket.request.max.bytes`). What a leader lets in must be read again, so this is for both.
  */
-export const inflatedBytesMaxDefault = 104_857_600
+export const inflatedBytesMaxDefault = 128 * 1024 * 1024
 
 /** The name of a codec by its code in a header; throws UNSUPPORTED_COMPRESSION_TYPE for codes that belong to nobody. */
 export function compressionTypeOf(code: number): CompressionType {

@@ -1,3 +1,4 @@
+import { inflatedBytesMaxDefault } from '#protocol/records/compression.js'
 import type { AppendPolicy } from '#protocol/records/validate.js'
 import type { LogConfig } from '#storage/log-config.js'
 import type { ThrottledReplicas } from './replication-quota.js'
@@ -11,9 +12,6 @@ export interface PartitionConfig extends LogConfig {
   readonly followerThrottledReplicas?: ThrottledReplicas | null
 }
 
-/** What a compressed batch as a whole may inflate to: it is inflated in one piece to be checked. */
-const INFLATED_BYTES_MAX = 128 * 1048576
-
 /** What the validator of records reads of the options of a topic. */
 export function appendPolicyOf(config: PartitionConfig): AppendPolicy {
   const { compressionType } = config
@@ -26,7 +24,7 @@ export function appendPolicyOf(config: PartitionConfig): AppendPolicy {
     compression: compressionType === 'uncompressed' ? 'none' : compressionType,
     compressionLevel: compressionLevelOf(config),
     recordBytesMax: config.maxDecompressedMessageBytes,
-    inflatedBytesMax: INFLATED_BYTES_MAX,
+    inflatedBytesMax: inflatedBytesMaxDefault,
   }
 }
 
