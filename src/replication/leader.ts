@@ -71,10 +71,12 @@ export class LeaderState {
   }
 
   /**
-   * Leads on in a new epoch: followers begin anew, but what they have is known. `leaderEnd`: the end of the leader's
-   * log.
+   * Leads on in a new epoch: followers begin anew, but what they have is known, unless an epoch was passed over.
+   * Another broker may have led in it, and made followers cut off what they had of this one. `leaderEnd`: the end of
+   * the leader's log.
    */
   renew(image: LedPartition, leaderEnd: number, now: Millis): void {
+    if (image.leaderEpoch !== this.isr.leaderEpoch + 1) this.#followers.clear()
     this.update(image, now)
     for (const [id, state] of this.#followers) {
       const isInSync = this.isr.has(id)

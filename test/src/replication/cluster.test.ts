@@ -147,6 +147,32 @@ test('producers that wait are told at once when the leader changes', async () =>
   assert.deepEqual(valuesOf(cluster.replica(1, 't')), ['kept'], 'what only the old leader had is cut off')
 })
 
+test('a leader that hears at once that another led and that it leads again acknowledges only what others have now', async () => {
+  const cluster = await ReplicaCluster.start()
+  cluster.createTopic('t', [1, 2, 3], { minInsyncReplicas: 2 })
+  await cluster.clock.advance(100)
+  cluster.network.cut('node-1', 'node-2')
+  const client = cluster.client(1)
+  send(client, ['a'], { timeoutMs: 60_000 })
+  await cluster.clock.advance(50)
+  assert.equal(cluster.replica(3, 't').log.logEndOffset, 1)
+  const first = cluster.node(1)
+  first.isAlive = false
+  cluster.change('t', 0, { leader: 2 })
+  await cluster.clock.advance(50)
+  send(cluster.client(2), ['x'], { acks: 1 })
+  await cluster.clock.advance(50)
+  assert.deepEqual(valuesOf(cluster.replica(3, 't')), ['x'], 'what its leader does not have is cut off')
+  first.isAlive = true
+  cluster.kill(2)
+  await cluster.clock.advance(1)
+  assert.equal(cluster.replica(1, 't').leaderEpoch, 2)
+  assert.equal(client.receiveFrame(), null, 'nobody else has it')
+  await cluster.clock.advance(1000)
+  assert.deepEqual(answerOf(client), { error: 'NONE', baseOffset: 0 })
+  assert.deepEqual(valuesOf(cluster.replica(3, 't')), ['a'])
+})
+
 test('a replica that is added begins where the leader begins, and is in sync when it has all', async () => {
   const cluster = await ReplicaCluster.start()
   cluster.createTopic('t', [1])

@@ -128,6 +128,16 @@ test('a leader that is elected again knows what its followers have, and gives th
   assert.equal(state.follower(3)!.caughtUpAt, -Infinity)
 })
 
+test('a leader that was another meanwhile, in an epoch that it has not seen, does not know what its followers have', () => {
+  const state = leader([1, 2, 3], [1, 2])
+  state.onFollowerFetch(2, fetch(100), 100, 10)
+  state.renew(image([1, 2, 3], [1, 2], 2), 100, 40_000)
+  assert.deepEqual([state.highWatermark(90, 100, 40_000), state.follower(2)!.logEndOffset], [90, -1])
+  assert.equal(state.shrink(120, 60_000), null)
+  state.onFollowerFetch(2, fetch(100), 100, 40_010)
+  assert.equal(state.highWatermark(90, 100, 40_010), 100)
+})
+
 test('a broker that is gone does not hold up the deletion of records', () => {
   const state = leader([1, 2, 3], [1, 2, 3], 1, brokersBut(3))
   state.onFollowerFetch(2, fetch(10, 5), 10, 0)
