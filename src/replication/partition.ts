@@ -12,11 +12,13 @@ import type { AppendInfo, AppendOptions } from '#storage/log-types.js'
 import type { PartitionImage } from '../metadata/image.js'
 import type { Millis } from '../runtime/ports.js'
 import type { BrokerView } from './broker-view.js'
+import { alignCopy } from './copied-log.js'
 import { expectFollower, expectSuccession } from './invariants.js'
 import type { IsrAnswer, IsrOutcome, IsrProposal } from './isr.js'
 import { LeaderState } from './leader.js'
 import { type OffsetWaiter, OffsetWaiters } from './offset-waiters.js'
 import { appendPolicyOf, type PartitionConfig } from './partition-config.js'
+import { guard } from './replica-placement.js'
 import { apiError } from './replication-error.js'
 import type { HostedTopic } from './topic-index.js'
 import { type WaitingFetch, WaitingFetches } from './waiting-fetches.js'
@@ -229,9 +231,7 @@ export class Partition {
   truncateTo(offset: number): void {
     expectFollower(this)
     this.log.truncateTo(offset)
-    // A copy of what is gone is no copy.
-    const copy = this.future?.log
-    if (copy !== undefined && copy.logEndOffset > offset) copy.truncateTo(offset)
+    this.#alignCopy()
     this.#afterCut()
   }
 
@@ -239,8 +239,14 @@ export class Partition {
   restartAt(offset: number): void {
     expectFollower(this)
     this.log.truncateFullyAndStartAt(offset)
-    this.future?.log.truncateFullyAndStartAt(offset)
+    this.#alignCopy()
     this.#afterCut()
+  }
+
+  /** A copy of what is gone is no copy. If its directory fails at that, it is given up, and the log goes on. */
+  #alignCopy(): void {
+    const copy = this.future?.log
+    if (copy !== undefined) guard(() => alignCopy(copy, this.log))
   }
 
   #afterCut(): void {

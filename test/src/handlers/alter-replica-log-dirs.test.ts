@@ -171,6 +171,23 @@ test('a copy whose directory fails is given up, and the log does not wait for it
   assert.deepEqual(move(client, to.path, 't', [0]), [[0, 'KAFKA_STORAGE_ERROR']])
 })
 
+test('a copy whose directory fails when it is cut holds up neither the replica nor its high watermark', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
+  const { broker, client, clock } = setting
+  broker.createTopic('t', 1, { replicas: [1, 2], isr: [1] })
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = broker.directories.find(directory => directory !== partition.directory)!
+  move(client, to.path, 't', [0])
+  await clock.settle()
+  assert.deepEqual([partition.future!.log.logEndOffset, partition.highWatermark], [20, 30])
+  broker.changePartition('t', 0, { leader: 2 })
+  setting.disk.failAt(2, 'EIO')
+  partition.truncateTo(7)
+  assert.deepEqual([partition.log.logEndOffset, partition.highWatermark], [7, 7])
+  assert.deepEqual([partition.future, partition.isOffline, to.offline === null], [null, false, false])
+})
+
 test('a move whose log is in a directory that fails stops where it is, and that is told', async () => {
   const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
   const { broker, client, clock, disk, logger } = setting
