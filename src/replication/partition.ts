@@ -482,6 +482,8 @@ export class Partition {
       throw apiError('OFFSET_OUT_OF_RANGE', `The offset ${to} for partition ${this.name} is not valid`)
     }
     this.log.advanceStart(to)
+    // A copy may take hours, and its start is waited for.
+    this.#alignCopy()
     this.#wakeLater()
     return to
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { errorName } from '#protocol/errors.js'
 import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.js'
+import { DeleteRecords } from '#protocol/messages/delete-records.js'
 import { Fetch } from '#protocol/messages/fetch.js'
 import { Produce } from '#protocol/messages/produce.js'
 import { LogError } from '#storage/log-error.js'
@@ -186,6 +187,28 @@ test('a copy whose directory fails when it is cut holds up neither the replica n
   partition.truncateTo(7)
   assert.deepEqual([partition.log.logEndOffset, partition.highWatermark], [7, 7])
   assert.deepEqual([partition.future, partition.isOffline, to.offline === null], [null, false, false])
+})
+
+test('records are deleted while a copy is on its way, be they in it or not', async () => {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'], config: { moveBytesPerSecondMax: 1 } })
+  const { broker, client, clock } = setting
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  await clock.settle()
+  assert.equal(partition.future!.log.logEndOffset, 20)
+  for (const offset of [5, 25]) {
+    const topics = [{ name: 't', partitions: [{ partitionIndex: 0, offset }] }]
+    client.send(DeleteRecords, 2, { topics, timeoutMs: 3000 })
+    await clock.settle()
+    const [answer] = client.receive(DeleteRecords, 2).topics[0]!.partitions
+    assert.deepEqual(answer, { partitionIndex: 0, lowWatermark: offset, errorCode: 0 })
+  }
+  await clock.advance(10_000)
+  const { directory, log } = partition
+  assert.deepEqual([directory.path, log.logStartOffset, log.logEndOffset], [to, 25, 30])
 })
 
 test('a move whose log is in a directory that fails stops where it is, and that is told', async () => {
