@@ -2,6 +2,7 @@ import type { PartitionLog } from '#storage/log.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
+import { alignCopy } from './copied-log.js'
 import type { Partition } from './partition.js'
 import { guard } from './replica-placement.js'
 
@@ -68,8 +69,12 @@ export class FutureReplicas {
     this.resume(partition, directory, log)
   }
 
-  /** Goes on with a copy that was begun, perhaps before a restart. */
+  /**
+   * Goes on with a copy that was begun, perhaps before a restart. After a crash it may have what the log has lost: that
+   * goes before the log has something else there. Throws LogError.
+   */
   resume(partition: Partition, directory: LogDirectory, log: PartitionLog): void {
+    alignCopy(log, partition.log)
     partition.future = { log, directory }
     this.#queue.push(partition)
     this.#run()
@@ -82,7 +87,7 @@ export class FutureReplicas {
       if (log === undefined || partition.future !== null) continue
       if (directory === partition.directory || log.topicId !== partition.topic.id) {
         guard(() => directory.deleteLog(log, this.#options.clock.wallTime()))
-      } else this.resume(partition, directory, log)
+      } else guard(() => this.resume(partition, directory, log))
     }
   }
 
@@ -176,9 +181,7 @@ export class FutureReplicas {
     if (future === null || partition.isGone || partition.isOffline || future.directory.offline !== null) return true
     const { log } = partition
     log.writeGathered()
-    const start = log.logStartOffset
-    if (future.log.logEndOffset < start) future.log.truncateFullyAndStartAt(start)
-    else if (future.log.logEndOffset > log.logEndOffset) future.log.truncateTo(log.logEndOffset)
+    alignCopy(future.log, log)
     if (future.log.logEndOffset < log.logEndOffset) {
       this.#copy(log, future.log)
       return false

@@ -307,6 +307,38 @@ test('a move that a restart broke off goes on', async () => {
   assert.equal(partition.log.logEndOffset, 100)
 })
 
+test('a copy that has more than a crash has left of the log does not bring that back in place of what came after', async () => {
+  const { broker, client, clock, disk } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 2)
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  for (const value of ['a', 'b', 'lost', 'lost']) produceTo(client, batchOf([value]), { partition: 1 })
+  const { directory, log } = broker.replicas.partitionOf('t', 1)
+  disk.holdSyncs()
+  // The large one is the first in line after the restart, too.
+  for (const index of [0, 1]) {
+    const from = broker.replicas.partitionOf('t', index).directory.path
+    move(client, from === '/one' ? '/two' : '/one', 't', [index])
+  }
+  await clock.settle()
+  const left = disk.killed()
+  left.open(`${log.directoryPath}/00000000000000000000.log`).truncate(log.size / 2)
+  const id = broker.topicIds.get('t')!
+  const again = await replicaSetting({
+    logDirs: ['/one', '/two'],
+    config: { moveBytesPerSecondMax: 1 },
+    disk: left,
+    clock,
+    prepare: renewed => renewed.createTopic('t', 2, { id, leaderEpoch: 1 }),
+  })
+  const partition = again.broker.replicas.partitionOf('t', 1)
+  assert.equal(partition.log.logEndOffset, 2)
+  for (const value of ['kept', 'kept', 'kept']) produceTo(again.client, batchOf([value]), { partition: 1 })
+  await clock.advance(60_000)
+  assert.notEqual(partition.directory.path, directory.path)
+  const text = partition.log.read(0, 10_000, 5, true)!.buffer.toString('latin1')
+  assert.deepEqual([text.includes('lost'), text.match(/kept/g)?.length], [false, 3])
+})
+
 test('of a replica that is named twice the last directory counts, and topics without partitions get no answer', async () => {
   const { client, clock, from, to } = await filled()
   const at = (path: string, topic: string, partitions: number[]) => ({ path, topics: [{ name: topic, partitions }] })
