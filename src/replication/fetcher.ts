@@ -217,7 +217,7 @@ export class Fetcher {
     const { log } = partition
     log.sync().then(
       () => this.run({ type: 'synced', state, succeeded: true }),
-      // What replaces a log has all that it had, on the device.
+      // What replaces a log has all that it had, on the device where it must be.
       () => this.run({ type: 'synced', state, succeeded: partition.log !== log }),
     )
   }

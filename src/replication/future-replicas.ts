@@ -202,15 +202,21 @@ export class FutureReplicas {
   }
 
   /**
-   * The copy has everything: it takes the place of the log once it is on the device, if nothing was added meanwhile.
+   * The copy has everything: it takes the place of the log once it is on the device. What was added meanwhile is copied
+   * without a pause, else a log that is always written to would never move; it need not be on the device, unless
+   * `flush.messages` says so.
    */
   #finish(partition: Partition, future: Future): void {
     future.log.sync().then(
       () => {
         if (partition.future !== future || partition.isGone || partition.isOffline || this.#isClosed) return
         try {
-          partition.log.writeGathered()
-          if (future.log.logEndOffset === partition.log.logEndOffset) this.#settle(partition, future)
+          const { log } = partition
+          log.writeGathered()
+          alignCopy(future.log, log)
+          if (future.log.logEndOffset < log.logEndOffset) this.#copy(log, future.log)
+          const isWhole = future.log.logEndOffset === log.logEndOffset && !future.log.needsSync
+          if (isWhole) this.#settle(partition, future)
           else this.#again(partition)
         } catch (error) {
           if (!(error instanceof LogError)) throw error

@@ -71,6 +71,26 @@ test('a replica moves to another directory while it is written to, and loses not
   for (let i = 0; i < 5; i++) assert.ok(text.includes(`during ${i}`), `during ${i}`)
 })
 
+test('a replica moves although something is written to it during every sync of the copy', async () => {
+  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 1)
+  produceTo(client, batchOf(['0']))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  const copy = partition.future!.log
+  const sync = copy.sync.bind(copy)
+  let writes = 0
+  copy.sync = async () => {
+    await sync()
+    if (partition.log !== copy && writes < 100) assert.equal(produceTo(client, batchOf([`${++writes}`])).errorCode, 0)
+  }
+  await clock.settle()
+  assert.equal(partition.directory.path, to)
+  assert.ok(writes < 10, `${writes} were written before it moved`)
+  assert.deepEqual([partition.log.logEndOffset, partition.highWatermark], [writes + 1, writes + 1])
+})
+
 test('a log that starts within a batch, and an empty one, move as well', async () => {
   const { broker, client, clock, to } = await filled()
   broker.replicas.partitionOf('t', 0).deleteRecords(7)
