@@ -261,7 +261,7 @@ export class Partition {
     this.#wakeLater()
   }
 
-  /** A copy in another directory takes the place of the log; it has the same records, on the device where they must be. */
+  /** A copy in another directory takes the place of the log; it has the same records, and synced those that must be. */
   replaceLog(log: PartitionLog, directory: LogDirectory): void {
     this.log = log
     this.directory = directory

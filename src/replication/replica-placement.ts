@@ -59,6 +59,12 @@ export class ReplicaPlacement {
         logger.warn({ folder: log.directoryPath }, 'a partition that the metadata does not place here was set aside')
         guard(() => directory.markStray(log, clock.wallTime()))
       }
+      for (const copy of [...directory.futureLogs()]) {
+        const topic = image.topics.byName(copy.topic)
+        if (topic?.id === copy.topicId && topic.partitions[copy.partition]?.replicas.includes(nodeId) === true) continue
+        logger.warn({ folder: copy.directoryPath }, 'a copy of a partition that is not here any more was set aside')
+        guard(() => directory.markStray(copy, clock.wallTime()))
+      }
     }
   }
 

@@ -327,6 +327,25 @@ test('a move that a restart broke off goes on', async () => {
   assert.equal(partition.log.logEndOffset, 100)
 })
 
+test('a copy of a partition that went elsewhere while the broker was down is set aside, and nothing goes on with it', async () => {
+  const { broker, client, clock, disk, to } = await filled()
+  move(client, to, 't', [0])
+  const id = broker.topicIds.get('t')!
+  const again = await replicaSetting({
+    logDirs: ['/one', '/two'],
+    disk: disk.killed(),
+    clock,
+    prepare: renewed => renewed.createTopic('t', 1, { id, replicas: [2] }),
+  })
+  await clock.settle()
+  const folders = (path: string) => again.disk.list(path).filter(({ name }) => name.startsWith('t-'))
+  for (const path of ['/one', '/two']) assert.match(folders(path)[0]!.name, /^t-0\.[0-9a-f]{32}-stray$/)
+  again.broker.changePartition('t', 0, { replicas: [2, 1] })
+  await clock.settle()
+  const { log, future } = again.broker.replicas.partitionOf('t', 0)
+  assert.deepEqual([log.logEndOffset, future], [0, null])
+})
+
 test('a copy that has more than a crash has left of the log does not bring that back in place of what came after', async () => {
   const { broker, client, clock, disk } = await replicaSetting({ logDirs: ['/one', '/two'] })
   broker.createTopic('t', 2)
