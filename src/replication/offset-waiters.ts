@@ -32,9 +32,13 @@ export class OffsetWaiters {
     return this.#waiters.length - this.#first
   }
 
+  /** Most come in order; who has sent records again that are in the log already stands where they do. */
   add(waiter: OffsetWaiter): void {
     if (this.#waiters.length >= this.#sweepAt) this.#sweep()
-    this.#waiters.push(waiter)
+    let at = this.#waiters.length
+    while (at > this.#first && this.#waiters[at - 1]!.endOffset > waiter.endOffset) at--
+    if (at === this.#waiters.length) this.#waiters.push(waiter)
+    else this.#waiters.splice(at, 0, waiter)
   }
 
   #sweep(): void {

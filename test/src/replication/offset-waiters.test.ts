@@ -24,6 +24,17 @@ class TestWaiter implements OffsetWaiter {
   }
 }
 
+test('who waits for records that were sent again does not wait for those that came after them', () => {
+  const line = new OffsetWaiters()
+  const waiters = [10, 20, 30, 10, 20].map(end => new TestWaiter(end))
+  for (const waiter of waiters) line.add(waiter)
+  line.advance(10)
+  const outcomes = () => waiters.map(({ outcome }) => outcome)
+  assert.deepEqual(outcomes(), ['reached', '', '', 'reached', ''])
+  line.advance(20)
+  assert.deepEqual(outcomes(), ['reached', 'reached', '', 'reached', 'reached'])
+})
+
 test('waiters are called in the order of their offsets, and once', () => {
   const line = new OffsetWaiters()
   const waiters = [1, 3, 3, 7].map(end => new TestWaiter(end))
