@@ -24,13 +24,14 @@ export class DelayedDeletions {
     })
   }
 
-  /** A replica's log begins later now, or the partition is no longer led here. */
+  /** A replica's log begins later now, or the partition is no longer led here, or its directory has failed. */
   onMoved(partition: Partition): void {
     const waiting = this.#waiting.get(partition)
     if (waiting === undefined) return
-    const { lowWatermark, isLeader } = partition
+    const { lowWatermark, isLeader, isOffline } = partition
     for (const deletion of [...waiting]) {
-      if (!isLeader) deletion.fail(apiError('NOT_LEADER_OR_FOLLOWER'))
+      if (isOffline) deletion.fail(apiError('KAFKA_STORAGE_ERROR'))
+      else if (!isLeader) deletion.fail(apiError('NOT_LEADER_OR_FOLLOWER'))
       else if (lowWatermark >= deletion.offset) deletion.succeed(lowWatermark)
     }
   }

@@ -76,6 +76,21 @@ test('with followers it waits for them, but not for ever', async () => {
   assert.equal(errorName(second.receive(DeleteRecords, 2).topics[0]!.partitions[0]!.errorCode), 'REQUEST_TIMED_OUT')
 })
 
+test('who waits is told when the directory fails', async () => {
+  const { broker, client, clock, disk } = await filled()
+  broker.registerPeer(2)
+  broker.createTopic('u', 1, { replicas: [1, 2], isr: [1] })
+  produceTo(client, batchOf(['a']), { topic: 'u' })
+  const topics = [{ name: 'u', partitions: [{ partitionIndex: 0, offset: 1 }] }]
+  client.send(DeleteRecords, 2, { timeoutMs: 60_000, topics })
+  await clock.settle()
+  const { directory } = broker.replicas.partitionOf('u', 0)
+  disk.failAt(1, 'EIO')
+  assert.throws(() => directory.writeMetaProperties(directory.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  await clock.settle()
+  assert.equal(errorName(client.receive(DeleteRecords, 2).topics[0]!.partitions[0]!.errorCode), 'KAFKA_STORAGE_ERROR')
+})
+
 test('topics without partitions get no answer', async () => {
   const { client, clock } = await filled()
   client.send(DeleteRecords, 2, { timeoutMs: 1000, topics: [{ name: 't', partitions: [] }] })
