@@ -3,7 +3,25 @@ import { ProtocolError } from './protocol-error.js'
 /** How many array elements one message may hold in all, so that a small frame cannot become a large heap. */
 export const ELEMENTS_MAX = 2_000_000
 
+/** The longest string of a message, in bytes of UTF-8. */
+const STRING_BYTES_MAX = 32767
+
 const TWO_32 = 4294967296
+
+/**
+ * Whether the text between two places of a buffer can be written again. Bytes that are not UTF-8 become U+FFFD, which
+ * has three: so a text that fits into its request may not fit into an answer or a record.
+ */
+export function isSoundText(buffer: Buffer, start: number, end: number): boolean {
+  if (3 * (end - start) <= STRING_BYTES_MAX) return true
+  return Buffer.byteLength(buffer.utf8Slice(start, end)) <= STRING_BYTES_MAX
+}
+
+/** The text between two places of a buffer; ProtocolError if it could not be written again. */
+export function textAt(buffer: Buffer, start: number, end: number): string {
+  if (!isSoundText(buffer, start, end)) throw new ProtocolError(`a string of ${end - start} bytes is not UTF-8`)
+  return buffer.utf8Slice(start, end)
+}
 
 /**
  * A bounds-checked cursor over a message. Sizes and counts are believed only as far as the bytes go; every failure is a
@@ -103,7 +121,7 @@ export class Reader {
 
   string(length: number): string {
     const at = this.take(length)
-    return this.buffer.utf8Slice(at, at + length)
+    return textAt(this.buffer, at, at + length)
   }
 
   bytes(length: number): Buffer {

@@ -1,5 +1,5 @@
 import { ProtocolError } from '#protocol/protocol-error.js'
-import { Reader } from '#protocol/reader.js'
+import { Reader, textAt } from '#protocol/reader.js'
 import { ZERO_UUID } from '#protocol/schema.js'
 import { FetchPartition } from './fetch-partition.js'
 import type { TopicIndex } from './topic-index.js'
@@ -89,7 +89,7 @@ function readTopic(
   const bytes = byId ? 16 : readLength(reader, flexible)
   const at = reader.take(bytes)
   const topic = byId ? topics.byIdBytes(buffer, at) : topics.byNameBytes(buffer, at, bytes)
-  const name = topic?.name ?? (byId ? '' : buffer.utf8Slice(at, at + bytes))
+  const name = topic?.name ?? (byId ? '' : textAt(buffer, at, at + bytes))
   const id = byId ? (topic?.id ?? buffer.base64urlSlice(at, at + bytes)) : ZERO_UUID
   for (let left = readCount(reader, flexible); left > 0; left--) {
     const partition = new FetchPartition(name, id, reader.int32(), topic)

@@ -1,7 +1,7 @@
 import { requestCodec, responseCodec } from '#protocol/codec.js'
 import { ApiError, ErrorCode, errorName } from '#protocol/errors.js'
 import { ProtocolError } from '#protocol/protocol-error.js'
-import { Reader } from '#protocol/reader.js'
+import { isSoundText, Reader } from '#protocol/reader.js'
 import type { ListenerKind } from '#protocol/schema.js'
 import { Writer } from '#protocol/writer.js'
 import type { Handler, RequestContext } from '../handlers/handler.js'
@@ -116,7 +116,7 @@ export class Dispatcher<Services> implements FrameHandler {
     }
     const request = this.#request
     if (!request.begin(connection, buffer, start, end)) {
-      connection.refuse(`the client id of a request (${entry.api.name}) is longer than the request`)
+      connection.refuse(`the client id of a request (${entry.api.name}) is longer than the request, or no UTF-8`)
       return
     }
     if (version < entry.versionMin || version > entry.versionMax) {
@@ -327,7 +327,7 @@ class CurrentRequest implements RawRequest {
   clientIdBytes = -1
   channel!: ServerConnection
 
-  /** Reads the header up to the client id; false if it does not fit. */
+  /** Reads the header up to the client id; false if it does not fit, or is none that could be written again. */
   begin(channel: ServerConnection, buffer: Buffer, start: number, end: number): boolean {
     this.channel = channel
     this.buffer = buffer
@@ -339,7 +339,7 @@ class CurrentRequest implements RawRequest {
     this.clientIdAt = start + 10
     this.clientIdBytes = bytes
     this.start = this.clientIdAt + Math.max(bytes, 0)
-    return bytes >= -1 && this.start <= end
+    return bytes >= -1 && this.start <= end && isSoundText(buffer, this.clientIdAt, this.start)
   }
 
   /** Moves past the tagged fields at the end of a flexible header; false if they do not fit. */

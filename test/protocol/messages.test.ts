@@ -126,6 +126,17 @@ test('mutated and random bytes raise only ProtocolError', () => {
   }
 })
 
+test('a text that is no UTF-8 is read if it can be written again, and refused if it has become too long for that', () => {
+  const codec = messageCodec(ALL_MESSAGES.get('FindCoordinatorRequest')!, 0)
+  const frame = (length: number) => Buffer.concat([Buffer.from([length >> 8, length]), Buffer.alloc(length, 0xff)])
+  const longest = codec.read(new Reader(frame(10_922))) as { key: string }
+  assert.equal(longest.key, '\ufffd'.repeat(10_922))
+  codec.write(new Writer(), longest as never)
+  assert.throws(() => codec.read(new Reader(frame(10_923))), ProtocolError)
+  const sound = Buffer.concat([Buffer.from([0x7f, 0xff]), Buffer.alloc(32_767, 'x')])
+  assert.equal((codec.read(new Reader(sound)) as { key: string }).key.length, 32_767)
+})
+
 test('a count that the bytes cannot hold is refused before anything is allocated', () => {
   const metadata = ALL_MESSAGES.get('MetadataRequest')!
   const frame = Buffer.from('7fffffff', 'hex')

@@ -195,13 +195,16 @@ test('what cannot be read ends the connection: garbage, cut bodies, counts that 
     // Tagged fields of the header that go past its end.
     Buffer.from('000c000400000001ffff05', 'hex'),
     Buffer.from('000c000400000001ffff01ffffffff7f', 'hex'),
+    // Bytes that are no UTF-8, and as text would be longer than texts may be: as a client id, as a group id.
+    Buffer.concat([Buffer.from('000c0000000000014e20', 'hex'), Buffer.alloc(20_000, 0xff), Buffer.alloc(8)]),
+    Buffer.concat([Buffer.from('000c000000000001ffff4e20', 'hex'), Buffer.alloc(20_000, 0xff), Buffer.alloc(8)]),
   ]
   for (const body of bodies) {
     const { client, logger } = await setting([heartbeat])
     const size = Buffer.alloc(4)
     size.writeInt32BE(body.length)
     client.transport.feed(Buffer.concat([size, body]))
-    assert.equal(client.transport.isDestroyed, true, body.toString('hex'))
+    assert.equal(client.transport.isDestroyed, true, body.toString('hex', 0, 100))
     assert.equal(logger.lines.length, 1)
     assert.equal(logger.lines[0]!.level, 'info')
   }
