@@ -20,7 +20,7 @@ import {
 import { maybeCompleteJoin, prepareRebalance, rebalance } from './classic-rebalance.js'
 import type { JoinCommand } from './group-commands.js'
 import { NEW_MEMBER_JOIN_TIMEOUT_MS, PENDING_MEMBERS_MAX } from './group-config.js'
-import { memberBytes, pendingBytes, putGroup } from './group-table.js'
+import { memberBytes, pendingBytes, protocolsBytes, putGroup } from './group-table.js'
 import { append, type GroupTurn, log, refuse, reply } from './group-turn.js'
 import { groupRecord } from './records.js'
 
@@ -80,6 +80,8 @@ function joinAsNew(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
     const current = group.staticMemberId(groupInstanceId)
     if (current === undefined) {
       addMember(turn, ticket, group, command, newMemberId)
+    } else if (!hasRoomToUpdate(turn, group.members.get(current)!, command)) {
+      refuseForMemory(turn, ticket, command)
     } else {
       log(turn, 'info', fields, `static member ${groupInstanceId} of group ${group.groupId} is back as ${newMemberId}`)
       replaceStaticMember(turn, ticket, group, command, group.members.get(current)!)
@@ -115,8 +117,7 @@ function addMember(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
   const facts = { memberId, groupInstanceId, clientId, clientHost, protocols, assignment: NO_BYTES, ...timeouts }
   const member = newMember(group.groupId, facts)
   if (!turn.account.hasRoomFor(memberBytes(member))) {
-    log(turn, 'warn', { group: group.groupId }, 'the memory for groups is used up: refusing a new member')
-    reply(turn, 'join', ticket, joinError('', ErrorCode.GROUP_MAX_SIZE_REACHED))
+    refuseForMemory(turn, ticket, command)
     maybeCompleteJoin(turn, group)
     return
   }
@@ -130,6 +131,17 @@ function addMember(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
   watchSession(turn, member, NEW_MEMBER_JOIN_TIMEOUT_MS)
   const instance = groupInstanceId === null ? '' : ` with instance id ${groupInstanceId}`
   rebalance(turn, group, `new member ${memberId}${instance}; client reason: ${command.reason}`)
+}
+
+/** Whether there is memory for what a member offers now, in place of what it did. */
+function hasRoomToUpdate(turn: GroupTurn, member: ClassicMember, { protocols }: JoinCommand): boolean {
+  const growth = protocolsBytes(protocols) - protocolsBytes(member.protocols)
+  return growth <= 0 || turn.account.hasRoomFor(growth)
+}
+
+function refuseForMemory(turn: GroupTurn, ticket: Ticket, { groupId }: JoinCommand): void {
+  log(turn, 'warn', { group: groupId }, 'the memory for groups is used up: refusing a member')
+  reply(turn, 'join', ticket, joinError('', ErrorCode.GROUP_MAX_SIZE_REACHED))
 }
 
 function joinAgain(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command: JoinCommand): void {
@@ -146,6 +158,10 @@ function joinAgain(turn: GroupTurn, ticket: Ticket, group: ClassicGroup, command
   if (!mustRebalance) {
     // It has not got the answer of its last JoinGroup, or wants to be sure: nothing has changed.
     reply(turn, 'join', ticket, joinReply(group, memberId))
+    return
+  }
+  if (!hasRoomToUpdate(turn, member, command)) {
+    refuseForMemory(turn, ticket, command)
     return
   }
   updateMember(turn, group, member, command)

@@ -94,6 +94,13 @@ export function updateMember(
   turn.account.take(memberBytes(member))
 }
 
+/** The member is to do something else from now on. */
+export function setAssignment(turn: GroupTurn, member: ClassicMember, assignment: Uint8Array): void {
+  turn.account.give(member.assignment.length)
+  member.assignment = assignment
+  turn.account.take(assignment.length)
+}
+
 /** Forgets a member, or an id that was given out: what it has waiting is answered with UNKNOWN_MEMBER_ID. */
 export function removeMember(turn: GroupTurn, group: ClassicGroup, memberId: string): void {
   const member = group.members.get(memberId)

@@ -8,7 +8,15 @@
 import { ErrorCode } from '#protocol/errors.js'
 import type { Millis } from '../../runtime/ports.js'
 import { type ClassicGroup, NO_BYTES } from './classic-group.js'
-import { answerJoin, answerSync, joinReply, removeMember, syncError, watchSession } from './classic-members.js'
+import {
+  answerJoin,
+  answerSync,
+  joinReply,
+  removeMember,
+  setAssignment,
+  syncError,
+  watchSession,
+} from './classic-members.js'
 import { append, type GroupTurn, log } from './group-turn.js'
 import { groupRecord } from './records.js'
 
@@ -128,7 +136,7 @@ export function onSyncDue(turn: GroupTurn, group: ClassicGroup): void {
 /** Takes all assignments away and answers whoever waits for one with `errorCode`. */
 export function resetAssignment(turn: GroupTurn, group: ClassicGroup, errorCode: ErrorCode): void {
   for (const member of group.members.values()) {
-    member.assignment = NO_BYTES
+    setAssignment(turn, member, NO_BYTES)
     if (answerSync(turn, member, syncError(errorCode))) watchSession(turn, member)
   }
 }

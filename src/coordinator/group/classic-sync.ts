@@ -3,7 +3,15 @@ import { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../../runtime/machine.js'
 import { batchBytes } from '../shard-machine.js'
 import { type ClassicGroup, type ClassicMember, NO_BYTES } from './classic-group.js'
-import { answerSync, memberError, parkSync, removeMember, syncError, watchSession } from './classic-members.js'
+import {
+  answerSync,
+  memberError,
+  parkSync,
+  removeMember,
+  setAssignment,
+  syncError,
+  watchSession,
+} from './classic-members.js'
 import { maybeCompleteJoin, rebalance, resetAssignment } from './classic-rebalance.js'
 import type { HeartbeatCommand, LeaveCommand, LeaveReply, SyncCommand, SyncReply } from './group-commands.js'
 import { append, type GroupTurn, log, reply } from './group-turn.js'
@@ -65,9 +73,17 @@ function assign(turn: GroupTurn, group: ClassicGroup, command: SyncCommand): voi
     rebalance(turn, group, 'the assignment could not be stored')
     return
   }
+  let growth = 0
+  for (const member of group.members.values()) growth += assignmentOf(member).length - member.assignment.length
+  if (growth > 0 && !turn.account.hasRoomFor(growth)) {
+    log(turn, 'warn', fields, 'the memory for groups is used up: refusing an assignment')
+    resetAssignment(turn, group, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    rebalance(turn, group, 'there is no memory for the assignment')
+    return
+  }
   append(turn, [record], true)
   for (const member of group.members.values()) {
-    member.assignment = assignmentOf(member)
+    setAssignment(turn, member, assignmentOf(member))
     // The session of who waited for the leader may have ended meanwhile, without effect.
     if (answerSync(turn, member, syncReply(group, member))) watchSession(turn, member)
   }

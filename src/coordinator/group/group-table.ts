@@ -3,9 +3,15 @@ import type { ClassicGroup, ClassicMember } from './classic-group.js'
 import type { GroupRoom } from './group-turn.js'
 
 /** What a member takes of the memory that groups may take, in bytes. */
-export function memberBytes(member: Pick<ClassicMember, 'memberId' | 'clientId' | 'protocols'>): number {
-  let bytes = 512 + 2 * (member.memberId.length + member.clientId.length)
-  for (const { name, metadata } of member.protocols) bytes += 64 + 2 * name.length + metadata.length
+export function memberBytes(member: Pick<ClassicMember, 'memberId' | 'clientId' | 'protocols' | 'assignment'>): number {
+  const bytes = 512 + 2 * (member.memberId.length + member.clientId.length)
+  return bytes + protocolsBytes(member.protocols) + member.assignment.length
+}
+
+/** What a member offers takes. */
+export function protocolsBytes(protocols: ClassicMember['protocols']): number {
+  let bytes = 0
+  for (const { name, metadata } of protocols) bytes += 64 + 2 * name.length + metadata.length
   return bytes
 }
 
