@@ -195,6 +195,7 @@ const SCALARS: Record<Exclude<FieldSpec['kind'], 'string' | 'bytes' | 'records' 
   uint32: { read: r => r.uint32(), write: (w, v) => w.uint32(v as number) },
   int64: { read: r => r.int64(), write: (w, v) => w.int64(v as number) },
   int64Unbounded: { read: r => r.int64Unbounded(), write: (w, v) => w.int64Unbounded(v as number) },
+  int64Clamped: { read: r => r.int64Clamped(), write: (w, v) => w.int64(v as number) },
   float64: { read: r => r.float64(), write: (w, v) => w.float64(v as number) },
   uuid: { read: r => r.uuid(), write: (w, v) => w.uuid(v as string) },
 }

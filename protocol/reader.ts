@@ -103,6 +103,13 @@ export class Reader {
     throw new ProtocolError(`int64 out of range at ${this.position - 8}`)
   }
 
+  /** As int64, but one past 2^53 counts as the safe integer that is next to it. */
+  int64Clamped(): number {
+    const high = this.int32()
+    const value = high * TWO_32 + (this.int32() >>> 0)
+    return Math.max(Number.MIN_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER))
+  }
+
   float64(): number {
     return this.buffer.readDoubleBE(this.take(8))
   }

@@ -15,6 +15,7 @@ export type Kind =
   | 'uint32'
   | 'int64'
   | 'int64Unbounded'
+  | 'int64Clamped'
   | 'float64'
   | 'string'
   | 'bytes'
@@ -142,6 +143,8 @@ export const uint32: Field<number> = field(plain('uint32', null, null))
 export const int64: Field<number> = field(plain('int64', null, null))
 /** A 64-bit integer whose legal values include INT64_MAX, which stands as Infinity. */
 export const int64Unbounded: Field<number> = field(plain('int64Unbounded', null, null))
+/** A 64-bit integer that others may have written without bounds; past 2^53 it is read as the nearest safe integer. */
+export const int64Clamped: Field<number> = field(plain('int64Clamped', null, null))
 export const float64: Field<number> = field(plain('float64', null, null))
 export const string: Field<string> = field(plain('string', null, null))
 /** Bytes as a view into what was read: copy what outlives the frame. */

@@ -1,5 +1,5 @@
 /** Records of `__consumer_offsets`: classic groups and committed offsets. The key of a message is the record type. */
-import { array, bytes, int32, int64, message, string, struct, uuid } from '../schema.js'
+import { array, bytes, int32, int64, int64Clamped, message, string, struct, uuid } from '../schema.js'
 
 /** Key of the state of a classic group. */
 export const GroupMetadataKey = message({
@@ -52,7 +52,7 @@ export const LegacyOffsetCommitValue = message({
   key: 0,
   versions: '0',
   flexible: 'none',
-  fields: { offset: int64, metadata: string, commitTimestamp: int64 },
+  fields: { offset: int64Clamped, metadata: string, commitTimestamp: int64Clamped },
 })
 
 /** Key of a committed offset. */
@@ -64,18 +64,18 @@ export const OffsetCommitKey = message({
   fields: { group: string, topic: string, partition: int32 },
 })
 
-/** Value of a committed offset. */
+/** Value of a committed offset. What a client said of offset and retention stands in it as it was said. */
 export const OffsetCommitValue = message({
   name: 'OffsetCommitValue',
   key: 1,
   versions: '0-4',
   flexible: '4+',
   fields: {
-    offset: int64,
+    offset: int64Clamped,
     leaderEpoch: int32.versions('3+').default(-1),
     metadata: string,
-    commitTimestamp: int64,
-    expireTimestamp: int64.versions('1').default(-1),
+    commitTimestamp: int64Clamped,
+    expireTimestamp: int64Clamped.versions('1').default(-1),
     topicId: uuid.versions('4+').tagged(0),
   },
 })

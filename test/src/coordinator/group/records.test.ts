@@ -169,6 +169,17 @@ test('older versions are read: what they do not have is unknown', () => {
   })
 })
 
+test('an offset or an expiry past all bounds, as Kafka takes it from clients, is as far away as can be told', () => {
+  const key = '0001 000167 000174 00000000'
+  const far = decode(key, '0003 1000000000000000 ffffffff 0000 0000000000000064')
+  assert.equal(far?.type === 'offset' && far.value?.offset, Number.MAX_SAFE_INTEGER)
+  const never = decode(key, '0001 0000000000000005 0000 0000000000000064 1000000000000000')
+  assert.equal(never?.type === 'offset' && never.value?.expireTimestampMs, Number.MAX_SAFE_INTEGER)
+  // The retention was so long that the sum has become negative.
+  const over = decode(key, '0001 0000000000000005 0000 0000000000000064 80000191ffffffff')
+  assert.equal(over?.type === 'offset' && over.value?.expireTimestampMs, Number.MIN_SAFE_INTEGER)
+})
+
 test('records of other kinds of groups are known by their keys', () => {
   const content = { type: 'other', groupType: 'consumer', recordType: 5, groupId: 'new', isTombstone: false }
   const key = '0005 0003 6e6577 0001 6d'
