@@ -7,6 +7,7 @@ import type { ShardLog } from '../shard-log.js'
 import type { ShardLimits } from '../shard-machine.js'
 import { ShardRuntime } from '../shard-runtime.js'
 import { StateBudget } from '../state-budget.js'
+import type { GroupProtocol } from './classic-group.js'
 import { joinError, syncError } from './classic-members.js'
 import type {
   CommitCommand,
@@ -148,9 +149,12 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
     }
     const newMemberId = makeMemberId(request.groupInstanceId ?? request.clientId, random)
     if (newMemberId === null) return joinError('', ErrorCode.UNKNOWN_SERVER_ERROR)
-    const protocols = request.protocols
-      .filter(({ name }, index, all) => all.findIndex(other => other.name === name) === index)
-      .map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }))
+    // By name, since a request has room for very many: of one that is named twice the first counts.
+    const byName = new Map<string, GroupProtocol>()
+    for (const { name, metadata } of request.protocols) {
+      if (!byName.has(name)) byName.set(name, { name, metadata: Buffer.from(metadata) })
+    }
+    const protocols = [...byName.values()]
     const command = { ...request, type: 'join', newMemberId, protocols } as const
     return this.#ask(this.partitionOf(groupId), command, code => joinError('', code))
   }

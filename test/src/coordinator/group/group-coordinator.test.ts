@@ -232,6 +232,18 @@ test('protocols that are offered twice count once', async () => {
   assert.deepEqual((await joined).members[0]!.metadata, subscription('t'))
 })
 
+test('as many protocols as a request has room for are looked through once, not once for each', async () => {
+  const { clock, groups } = setUp()
+  groups.lead(groups.partitionOf('g'), new MemoryLog())
+  const protocols = Array.from({ length: 200_000 }, (_, index) => ({
+    name: `p${index}`,
+    metadata: Buffer.from([index]),
+  }))
+  const joined = groups.join({ ...joinRequest('g'), protocols })
+  await clock.advance(0)
+  assert.equal((await joined).protocolName, 'p0')
+})
+
 test('a broker that takes over knows what was committed, and those who were members', async () => {
   const first = setUp()
   const log = new MemoryLog()
