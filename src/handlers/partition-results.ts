@@ -32,7 +32,7 @@ export class PartitionResults {
       this.#byKey.set(key, topic)
       this.topics.push(topic)
     }
-    topic.partitions.push(...partitions)
+    for (const partition of partitions) topic.partitions.push(partition)
   }
 
   /** Everything, with what the coordinator says. If there is nothing else, that is left as it is. */

@@ -244,6 +244,29 @@ test('as many protocols as a request has room for are looked through once, not o
   assert.equal((await joined).protocolName, 'p0')
 })
 
+test('a group is deleted however many offsets it has', async () => {
+  const { clock, groups } = setUp()
+  const partition = groups.partitionOf('g')
+  groups.lead(partition, new MemoryLog())
+  const partitionsMax = 150_000
+  for (let from = 0; from < partitionsMax; from += 10_000) {
+    const request = commitRequest('g')
+    const [topic] = request.topics
+    const partitions = Array.from({ length: 10_000 }, (_, index) => ({
+      ...topic!.partitions[0]!,
+      partitionIndex: from + index,
+    }))
+    void groups.commit({ ...request, topics: [{ ...topic!, partitions }] })
+  }
+  await clock.settle()
+  const deleted = groups.deleteGroups(['g'])
+  await clock.settle()
+  assert.equal((await deleted)[0]!.errorCode, ErrorCode.NONE)
+  const fetched = groups.fetch({ groupId: 'g', topics: null, requireStable: false })
+  await clock.settle()
+  assert.deepEqual((await fetched).topics, [])
+})
+
 test('a broker that takes over knows what was committed, and those who were members', async () => {
   const first = setUp()
   const log = new MemoryLog()
