@@ -123,8 +123,13 @@ function pollResigned(core: RaftCore, role: Resigned): Millis {
   return next
 }
 
+/**
+ * Asks with what is on the device: who has granted its vote grants it again, so that a candidate that comes back from a
+ * power failure must not have less than what it asked with.
+ */
 function sendVotes(core: RaftCore, missing: readonly number[], preVote: boolean): Millis {
   let next = Infinity
+  if (core.syncedOffset < core.endOffset) return next
   for (const id of missing) {
     const voter = findVoter(core.history.voters, id)
     if (voter === undefined) continue

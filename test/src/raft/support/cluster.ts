@@ -82,6 +82,9 @@ export class TranscriptCluster {
       case 'stop':
         for (const arg of args) this.#stop(Number(arg))
         return ''
+      case 'power':
+        for (const arg of args) this.#losePower(Number(arg))
+        return ''
       case 'advance':
         return this.#advance(Number(args[0]))
       case 'deliver':
@@ -178,6 +181,13 @@ export class TranscriptCluster {
   #stop(id: number): void {
     this.#member(id).replica = null
     this.#messages = this.#messages.filter(message => message.from !== id && message.to !== id)
+  }
+
+  /** It stops, and what was not synced is gone. */
+  #losePower(id: number): void {
+    this.#stop(id)
+    const { disk } = this.#member(id)
+    disk.batches = disk.batches.filter(batch => batch.lastOffset < disk.syncedOffset)
   }
 
   #step(id: number, event: RaftEvent): string {
