@@ -13,6 +13,7 @@ import { CommitWaiters } from './commit-waiters.js'
 import { LogWriter } from './log-writer.js'
 import {
   type AppendedRange,
+  describeLeader,
   type LeaderAndEpoch,
   type MetadataLog,
   type MetadataLogListener,
@@ -486,14 +487,10 @@ export class RaftDriver implements MetadataLog {
     if (changes === null) {
       this.#queue.unshift({ type: 'snapshotRejected', id })
     } else {
+      // What this node has appended itself went with the log that was.
+      this.#feed.truncated(0)
       this.#snapshotter.noteInstalled(id.endOffset)
       this.#queue.unshift({ type: 'snapshotInstalled', id, changes })
     }
   }
-}
-
-function describeLeader(nodeId: number, leaderId: number, epoch: number): string {
-  if (leaderId === -1) return `the metadata quorum has no leader in epoch ${epoch}`
-  const leader = leaderId === nodeId ? 'this node' : `node ${leaderId}`
-  return `${leader} leads the metadata quorum in epoch ${epoch}`
 }

@@ -16,6 +16,13 @@ export interface LeaderAndEpoch {
   readonly epoch: number
 }
 
+/** For the log of a node: who leads, as that node sees it. */
+export function describeLeader(nodeId: number, leaderId: number, epoch: number): string {
+  if (leaderId === -1) return `the metadata quorum has no leader in epoch ${epoch}`
+  const leader = leaderId === nodeId ? 'this node' : `node ${leaderId}`
+  return `${leader} leads the metadata quorum in epoch ${epoch}`
+}
+
 /** The state at `endOffset` (exclusive), whose last record is of `epoch`. */
 export interface SnapshotId {
   readonly endOffset: number

@@ -102,6 +102,32 @@ test('what a leader wrote without a majority is cut off when it comes back', asy
   cluster.assertHealthy()
 })
 
+test('what a leader wrote without a majority is not handed out when a snapshot takes the place of its log', async () => {
+  const cluster = await threeVoters({ limits: { retentionBytes: 1 }, segmentBytes: 200 })
+  const { leader: old } = cluster
+  for (const other of [1, 2, 3]) if (other !== old.nodeId) cluster.network.cut(old.nodeId, other)
+  const { epoch } = old.driver.leader
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    old.driver.append(epoch, [topicRecord(`lost-${name}`)])
+    await cluster.clock.settle()
+  }
+  await cluster.clock.advance(10_000)
+  for (const node of cluster.nodes.values()) if (node !== old) snapshotsOf(node)
+  for (const name of ['a', 'b']) await cluster.append(`kept-${name}`)
+  const { leader } = cluster
+  for (const name of ['c', 'd']) {
+    void leader.driver.takeSnapshot()
+    await cluster.clock.settle()
+    await cluster.append(`kept-${name}`)
+  }
+  assert(leader.log.logStartOffset > 1)
+  cluster.network.heal()
+  await cluster.clock.advance(5000)
+  assert.deepEqual(old.witness.topics, leader.witness.topics)
+  assert.equal(old.witness.snapshot?.endOffset, old.log.logStartOffset)
+  cluster.assertHealthy()
+})
+
 test('an observer follows, and one that is far behind gets the snapshot in pieces', async () => {
   const cluster = await threeVoters()
   for (const node of cluster.nodes.values()) snapshotsOf(node)
