@@ -128,6 +128,46 @@ test('what a leader wrote without a majority is not handed out when a snapshot t
   cluster.assertHealthy()
 })
 
+test('a snapshot that is written while one of the leader takes the place of the log is dropped', async () => {
+  const cluster = await threeVoters({ limits: { retentionBytes: 1 }, segmentBytes: 200 })
+  for (const node of cluster.nodes.values()) snapshotsOf(node)
+  await cluster.append('a')
+  const slow = [...cluster.nodes.values()].find(node => node !== cluster.leader)!
+  const release = slow.disk.holdSyncs()
+  void slow.driver.takeSnapshot()
+  await cluster.clock.settle()
+  for (const other of [1, 2, 3]) if (other !== slow.nodeId) cluster.network.cut(slow.nodeId, other)
+  const { leader } = cluster
+  leader.driver.resign(leader.driver.leader.epoch)
+  await cluster.clock.advance(10_000)
+  for (const name of ['b', 'c']) {
+    await cluster.append(name)
+    void cluster.leader.driver.takeSnapshot()
+    await cluster.clock.settle()
+  }
+  assert(cluster.leader.log.logStartOffset > slow.log.logEndOffset)
+  cluster.network.heal()
+  await cluster.clock.advance(5000)
+  assert.equal(slow.log.logStartOffset, cluster.leader.log.logStartOffset)
+  release()
+  await cluster.clock.advance(100)
+  const names = slow.disk.list(partitionPath).map(entry => entry.name)
+  assert.equal(names.filter(name => name.endsWith('.checkpoint')).length, 1)
+  while (cluster.leader !== slow) {
+    const { driver } = cluster.leader
+    driver.resign(driver.leader.epoch)
+    await cluster.clock.advance(10_000)
+  }
+  // Who has the newest snapshot is not sent it over and over.
+  const options = { voters: staticVoters([1, 2, 3]), config: { isController: false }, format: { isController: false } }
+  const observer = cluster.start(4, options)
+  await cluster.clock.advance(5000)
+  assert.deepEqual(observer.witness.topics, ['a', 'b', 'c'])
+  await cluster.append('d')
+  assert.deepEqual(observer.witness.topics, ['a', 'b', 'c', 'd'])
+  cluster.assertHealthy()
+})
+
 test('an observer follows, and one that is far behind gets the snapshot in pieces', async () => {
   const cluster = await threeVoters()
   for (const node of cluster.nodes.values()) snapshotsOf(node)
