@@ -243,9 +243,13 @@ export class RaftDriver implements MetadataLog {
       await new Promise<void>(resolve => {
         this.#onShutdown = resolve
         this.#post({ type: 'shutdown' })
+        // A disk that fails meanwhile has stopped it: then nobody else says so.
+        if (this.#state !== 'running') resolve()
       })
-      this.#state = 'closing'
-      await this.#options.log.sync()
+      if (this.#state === 'running') {
+        this.#state = 'closing'
+        await this.#options.log.sync()
+      }
     }
     this.#stop('closed', new NotLeaderError('the node is stopping'))
   }
@@ -287,9 +291,8 @@ export class RaftDriver implements MetadataLog {
     if (this.#isFlushDue) return
     this.#isFlushDue = true
     const { clock, lingerMs } = this.#options
-    const flush = (): void => this.#flush()
-    if (lingerMs <= 0) clock.soon(flush)
-    else this.#flushTimer = clock.at(clock.now() + lingerMs, flush)
+    if (lingerMs <= 0) clock.soon(() => this.#flush())
+    else this.#flushTimer = clock.at(clock.now() + lingerMs, () => this.#flush())
   }
 
   /** What was gathered becomes batches; a node that leads no more drops it, which nobody has seen. */

@@ -159,6 +159,22 @@ test('closing commits what was appended', async () => {
   assert.deepEqual(next.witness.topics, ['last'])
 })
 
+test('closing comes to an end also where the disk fails meanwhile', async () => {
+  for (const io of [1, 2]) {
+    const node = await startNode()
+    node.driver.append(1, [topicRecord('last')])
+    node.disk.failAt(io, 'EIO')
+    let isClosed = false
+    const closed = node.driver.close().then(() => {
+      isClosed = true
+    })
+    await node.clock.advance(10_000)
+    assert(isClosed, `I/O ${io} fails`)
+    await closed
+    assert.equal(node.faults.length, 1)
+  }
+})
+
 test('a snapshot is taken when enough was committed, and the next start begins with it', async () => {
   const limits = { recordBytesBetween: 1000 }
   const node = await startNode({ limits })
