@@ -36,6 +36,8 @@ export class ControllerRole {
   readonly deadBrokers: DeadBrokers | null
   readonly #parts: ControllerRoleParts
   #registrar: ControllerRegistrar | null = null
+  /** The word of another leader that has been reckoned with. */
+  #lastHeard: RaftDriver['lastHeardLeader'] = null
 
   constructor(parts: ControllerRoleParts) {
     this.#parts = parts
@@ -88,7 +90,9 @@ export class ControllerRole {
     this.#registrar?.controllerChanged()
     this.deadBrokers?.controllerChanged(leads)
     const last = quorum.lastHeardLeader
-    if (!leads || last === null || last.nodeId === leaderId) return
+    // What was heard before this node led the last time says nothing about those who have come to it since.
+    if (!leads || last === null || last.nodeId === leaderId || last === this.#lastHeard) return
+    this.#lastHeard = last
     this.driver.run(brokerSilentSince(last.nodeId, last.at)).catch((error: unknown) => {
       // If this controller is replaced before it has begun, the next one does the same.
       if (error instanceof ApiError && error.code === ErrorCode.NOT_CONTROLLER) return
