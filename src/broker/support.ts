@@ -52,10 +52,10 @@ export function previousBrokerEpoch(directories: readonly LogDirectory[]): numbe
 }
 
 /** Raises kraft.version by way of the quorum. */
-export function upgradeKRaftVersion(quorum: RaftDriver): (level: number) => Promise<void> {
-  return async kraftVersion => {
+export function upgradeKRaftVersion(quorum: RaftDriver): (level: number, validateOnly: boolean) => Promise<void> {
+  return async (kraftVersion, validateOnly) => {
     const { epoch } = quorum.leader
-    const { reply } = await quorum.ask({ api: 'upgradeKRaftVersion', epoch, kraftVersion, validateOnly: false })
+    const { reply } = await quorum.ask({ api: 'upgradeKRaftVersion', epoch, kraftVersion, validateOnly })
     if (reply.api !== 'upgradeKRaftVersion') throw new Error(`the quorum answered ${reply.api}`)
     if (reply.error !== ErrorCode.NONE) throw new ApiError(reply.error, reply.message ?? undefined)
   }

@@ -16,7 +16,7 @@ const minIsrOption = 'min.insync.replicas'
 
 export interface FeaturesUpdated {
   readonly response: UpdateFeaturesResponse
-  /** kraft.version is to be raised to this level, which is the quorum's to do; null if not. */
+  /** kraft.version is to be raised to this level, which is the quorum's to allow and to do; null if not. */
   readonly newKRaftVersion: number | null
 }
 
@@ -53,10 +53,9 @@ export function updateFeatures(request: UpdateFeaturesRequest): Command<Features
       errorMessage: errorName(ErrorCode.NONE),
     }))
     const response = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, results }
-    if (validateOnly) return { records: [], response: { response, newKRaftVersion: null } }
     const kraftVersion = proposed.get(KRAFT_VERSION) ?? 0
     const newKRaftVersion = kraftVersion > context.kraftVersion ? kraftVersion : null
-    return { records, response: { response, newKRaftVersion } }
+    return { records: validateOnly ? [] : records, response: { response, newKRaftVersion } }
   }
 }
 

@@ -1,12 +1,13 @@
 import { UpdateFeatures } from '#protocol/messages/update-features.js'
 import type { ControllerRequests } from '../controller/controller-driver.js'
 import { updateFeatures as updateFeaturesCommand } from '../controller/update-features.js'
+import { KRAFT_VERSION } from '../metadata/supported-features.js'
 import { handler } from './handler.js'
 
 export interface UpdateFeaturesServices {
   readonly controller: ControllerRequests
   /** Raises kraft.version, which the quorum itself keeps. Rejects with ApiError when that cannot be. */
-  readonly upgradeKRaftVersion: (level: number) => Promise<void>
+  readonly upgradeKRaftVersion: (level: number, validateOnly: boolean) => Promise<void>
 }
 
 /**
@@ -18,8 +19,13 @@ export interface UpdateFeaturesServices {
 export const updateFeatures = handler(
   UpdateFeatures,
   async ({ controller, upgradeKRaftVersion }: UpdateFeaturesServices, request) => {
+    if (request.featureUpdates.some(({ feature }) => feature === KRAFT_VERSION)) {
+      // The quorum may refuse its part: it is asked before anything changes.
+      const { newKRaftVersion } = await controller.run(updateFeaturesCommand({ ...request, validateOnly: true }))
+      if (newKRaftVersion !== null) await upgradeKRaftVersion(newKRaftVersion, true)
+    }
     const { response, newKRaftVersion } = await controller.run(updateFeaturesCommand(request), { untilPublished: true })
-    if (newKRaftVersion !== null) await upgradeKRaftVersion(newKRaftVersion)
+    if (newKRaftVersion !== null && !request.validateOnly) await upgradeKRaftVersion(newKRaftVersion, false)
     return response
   },
 )

@@ -163,5 +163,5 @@ test('kraft.version is left to the quorum', () => {
   const controller = ready()
   const { records, response } = run(controller, [['kraft.version', 1, UPGRADE]])
   assert.deepEqual([records, response.newKRaftVersion], [[], 1])
-  assert.equal(run(controller, [['kraft.version', 1, UPGRADE]], true).response.newKRaftVersion, null)
+  assert.equal(run(controller, [['kraft.version', 1, UPGRADE]], true).response.newKRaftVersion, 1)
 })
