@@ -164,9 +164,8 @@ export class LogDirectory {
     const notes: string[] = []
     try {
       removeCleanShutdown(this.#disk, this.path)
-      for (const file of [this.#recoveryPoints, this.#logStarts, this.#highWatermarks, this.#cleanerOffsets]) {
-        file.load(notes)
-      }
+      const files = [this.#recoveryPoints, this.#logStarts, this.#highWatermarks, this.#cleanerOffsets]
+      for (const file of files) file.load(notes)
       for (const { name, isDirectory } of this.#disk.list(this.path)) {
         if (!isDirectory || name === remoteIndexCacheName) continue
         const folder = parseFolderName(name)
@@ -178,6 +177,9 @@ export class LogDirectory {
           if (recovery !== null) recoveries.push(recovery)
         }
       }
+      // A process that was killed may have left lines of logs that it had deleted.
+      const named = files.flatMap(file => [...file.offsets.keys()])
+      for (const name of named) if (!this.#logs.has(name)) this.#staleNames.add(name)
       this.#isLoaded = true
     } catch (error) {
       throw this.#environment.fail(`loading ${this.path}`, error)
@@ -444,9 +446,7 @@ export class LogDirectory {
     if (this.#logs.get(name) === log) {
       this.#logs.delete(name)
       this.#staleNames.add(name)
-    } else {
-      this.#futures.delete(name)
-    }
+    } else this.#futures.delete(name)
     return `${this.path}/${to}`
   }
 

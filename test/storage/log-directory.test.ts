@@ -213,6 +213,24 @@ test('a deleted log frees its name at once, and its checkpoints do not count for
   assert.deepEqual(values(next.get('events', 0)!), ['x'])
 })
 
+test('what the checkpoints say of a log that is gone does not count for the next one after a crash either', async () => {
+  const { disk, directory, log } = rig()
+  for (const value of ['a', 'b', 'c']) put(log, [value])
+  log.advanceStart(2)
+  directory.checkpoint()
+  directory.checkpointCleanerOffset(log, 3)
+  await directory.checkpointHighWatermarks(() => 3)
+  directory.deleteLog(log, startMs)
+  const killed = disk.killed()
+  const next = openLogDirectory({ disk: killed, path: '/data' })
+  load(next, configOf())
+  next.create({ topic: 'events', partition: 0, topicId: otherId, config: configOf(), nowMs: startMs })
+  for (const name of ['recovery-point', 'log-start', 'replication', 'cleaner']) {
+    assert.doesNotMatch(killed.readFile(`/data/${name}-offset-checkpoint`).toString(), /events/)
+  }
+  assert.equal(next.cleanerOffsets.get('events-0'), undefined)
+})
+
 test('a log of another topic id is not handed out', () => {
   const { directory } = rig()
   const options = { topic: 'events', partition: 0, config: configOf(), nowMs: startMs }
