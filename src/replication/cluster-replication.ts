@@ -1,5 +1,6 @@
 import type { LogDirectory } from '#storage/log-directory.js'
-import type { MetadataImage } from '../metadata/image.js'
+import { DirectoryId } from '../metadata/directory-id.js'
+import type { MetadataImage, PartitionImage } from '../metadata/image.js'
 import { metadataAllows } from '../metadata/metadata-version.js'
 import type { BufferPool } from '../runtime/buffer-pool.js'
 import type { MemoryBudget } from '../runtime/memory-budget.js'
@@ -32,12 +33,14 @@ export class ClusterReplication {
   readonly following: Following
   readonly isrs: IsrManager
   readonly #reporter: DirectoryReporter
+  readonly #nodeId: number
   readonly #image: () => MetadataImage | null
 
   constructor(parts: ClusterReplicationParts) {
     const { cluster, config, image } = parts
     this.#image = image
     const { nodeId, clock, logger, turn, pool, budget, topics } = parts
+    this.#nodeId = nodeId
     const { controller, brokerEpoch, network, interBrokerListener } = cluster
     const quota = new ReplicationQuota({
       bytesPerSecondMax: () => config.followerBytesPerSecondMax,
@@ -73,6 +76,17 @@ export class ClusterReplication {
     const isTold = metadataAllows(this.#image()?.features.metadataVersion ?? 0, 'directoryAssignment')
     if (directoryId === null || !isTold) done?.()
     else this.#reporter.report({ topicId: topic.id, partition: index, directoryId }, done)
+  }
+
+  /**
+   * Tells the controller where a replica is if the metadata says otherwise: it may have gone and come back at once. What
+   * moves is told of by who moves it.
+   */
+  expectDirectory(partition: Partition, { replicas, directories }: PartitionImage): void {
+    const { directory, future, isOffline } = partition
+    if (future !== null || isOffline) return
+    const assigned = directories[replicas.indexOf(this.#nodeId)] ?? DirectoryId.UNASSIGNED
+    if (directory.metaProperties?.directoryId !== assigned) this.reportDirectory(partition, directory)
   }
 
   close(): void {

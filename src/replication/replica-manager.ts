@@ -305,6 +305,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
     guard(() => partition.apply(image))
     if (epoch !== partition.leaderEpoch || isNew) this.#turning.add(partition)
     else this.#deletions.onMoved(partition)
+    if (!isNew) this.#cluster?.expectDirectory(partition, image)
     const changed = wasLeader !== partition.isLeader || (partition.isLeader && epoch !== partition.leaderEpoch)
     if (changed) this.#options.onLeadership?.(partition, partition.isLeader)
   }
@@ -316,13 +317,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
       const place = { topic: topic.name, topicId: topic.id, index, assigned }
       const directory = this.#placement.directoryFor(place)
       if (directory === null) return null
-      const log = directory.create({
-        topic: topic.name,
-        partition: index,
-        topicId: topic.id,
-        config,
-        nowMs: this.wallTime(),
-      })
+      const nowMs = this.wallTime()
+      const log = directory.create({ topic: topic.name, partition: index, topicId: topic.id, config, nowMs })
       if (log.config !== config) log.updateConfig(config)
       const highWatermark = directory.checkpointedHighWatermarks.get(`${topic.name}-${index}`) ?? 0
       const partition = new Partition(this, topic, index, { log, directory, highWatermark }, config)

@@ -227,15 +227,12 @@ export class ReplicaCluster {
       value: {
         partitionId,
         topicId: this.topicIds.get(topic)!,
+        ...UNCHANGED,
         isr: change.isr === undefined ? null : [...change.isr],
         leader: change.leader ?? NO_CHANGE,
         replicas: change.replicas === undefined ? null : [...change.replicas],
-        removingReplicas: null,
         addingReplicas: change.adding === undefined ? null : [...change.adding],
-        leaderRecoveryState: -1,
         directories: change.replicas === undefined ? null : change.replicas.map(id => this.#directoryOf(id)),
-        eligibleLeaderReplicas: null,
-        lastKnownElr: null,
       },
     })
   }
@@ -368,12 +365,35 @@ export class ReplicaCluster {
           topicId,
           partitions: partitions.map(({ partitionIndex }) => {
             this.assignments.push({ brokerId, directoryId: id, partition: partitionIndex })
+            this.#writeDirectory(topicId, partitionIndex, brokerId, id)
             return { partitionIndex, errorCode: 0 }
           }),
         })),
       })),
     }
   }
+
+  #writeDirectory(topicId: string, partitionId: number, brokerId: number, directoryId: string): void {
+    const partition = this.image.topics.byId(topicId)?.partitions[partitionId]
+    if (partition === undefined) return
+    const { replicas, directories: before } = partition
+    const directories = replicas.map((id, index) => (id === brokerId ? directoryId : before[index]!))
+    const value = { ...UNCHANGED, partitionId, topicId, directories }
+    this.write({ type: 'PartitionChangeRecord', version: 2, value })
+  }
+}
+
+/** The fields of a PartitionChangeRecord that changes nothing. */
+const UNCHANGED = {
+  isr: null,
+  leader: NO_CHANGE,
+  replicas: null,
+  removingReplicas: null,
+  addingReplicas: null,
+  leaderRecoveryState: -1,
+  directories: null,
+  eligibleLeaderReplicas: null,
+  lastKnownElr: null,
 }
 
 function hostOf(id: number): string {

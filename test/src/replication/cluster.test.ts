@@ -338,6 +338,23 @@ test('the controller is told in which directory a replica is, and of a move befo
   assert.deepEqual(valuesOf(replica), ['a', 'b'])
 })
 
+test('the controller is told where a replica is that went and came back before its broker heard of either', async () => {
+  const cluster = await ReplicaCluster.start({ logDirs: ['/one', '/two'] })
+  cluster.createTopic('t', [1, 2])
+  await cluster.clock.advance(100)
+  const replica = cluster.replica(2, 't')
+  cluster.assignments.length = 0
+  cluster.change('t', 0, { replicas: [1], isr: [1] })
+  cluster.change('t', 0, { replicas: [1, 2], isr: [1] })
+  assert.equal(cluster.partition('t').directories[1], 'AAAAAAAAAAAAAAAAAAAAAQ')
+  await cluster.clock.advance(100)
+  assert.equal(cluster.replica(2, 't'), replica)
+  const directoryId = replica.directory.metaProperties!.directoryId
+  assert.equal(cluster.partition('t').directories[1], directoryId)
+  const told = cluster.assignments.filter(each => each.brokerId === 2)
+  assert.deepEqual(told, [{ brokerId: 2, directoryId, partition: 0 }])
+})
+
 test('with flush.messages a follower answers for records when they are on its device', async () => {
   const cluster = await ReplicaCluster.start()
   cluster.createTopic('t', [1, 2], { flushMessages: 1 })
