@@ -294,6 +294,12 @@ class Cluster implements EmbeddedCluster {
       ])
       const loaded = brokerConfigFrom({ properties })
       if (!loaded.ok) throw new Error(loaded.lines.join('\n'))
+      const { nodeId } = loaded.config.node
+      if (nodeId !== node.nodeId) {
+        throw new Error(
+          `options: node.id=${nodeId}: allowed is ${node.nodeId}, the id that this node has in the cluster`,
+        )
+      }
       return loaded.config
     }
     const formatAs = (kind: InitialQuorum, directoryId: string): void =>
