@@ -128,6 +128,7 @@ class Cluster implements EmbeddedCluster {
     this.#options = options
     const disk = nodeDisk()
     const { dataDirectory } = options
+    if (dataDirectory === '') throw new Error('dataDirectory: allowed is the path of a directory')
     this.#kept = dataDirectory === undefined ? null : readClusterFile(disk, dataDirectory)
     this.#temporary = dataDirectory === undefined ? mkdtempSync(join(tmpdir(), 'ottla-')) : null
     this.#directory = dataDirectory ?? this.#temporary!
