@@ -48,11 +48,13 @@ export class HeldListeners implements Network {
 
   connect: Network['connect'] = options => this.#network.connect(options)
 
-  /** Lets go of the ports that nobody has taken. */
-  async release(): Promise<void> {
-    const all = [...this.#held.values()]
-    this.#held.clear()
-    for (const { waiting } of all) for (const connection of waiting) connection.destroy()
-    await Promise.all(all.map(({ listener }) => listener.close()))
+  /** Lets go of these ports, or of all, as far as nobody has taken them. */
+  async release(...ports: readonly number[]): Promise<void> {
+    const held = [...this.#held].filter(([port]) => ports.length === 0 || ports.includes(port))
+    for (const [port, { waiting }] of held) {
+      this.#held.delete(port)
+      for (const connection of waiting) connection.destroy()
+    }
+    await Promise.all(held.map(([, { listener }]) => listener.close()))
   }
 }

@@ -217,10 +217,28 @@ class Cluster implements EmbeddedCluster {
     const controllerPort = roles === 'broker' ? 0 : await this.#network.hold()
     const node = new Node(nodeId, roles, controllerPort, this.#ports.random.uuid())
     this.nodes.push(node)
-    this.#prepare(node, this.#quorumOfJoining(node), { ...this.#options.options, ...options })
+    try {
+      this.#prepare(node, this.#quorumOfJoining(node), { ...this.#options.options, ...options })
+      this.#keep()
+      await node.start()
+      return node
+    } catch (error) {
+      await this.#takeBack(node)
+      throw error
+    }
+  }
+
+  /** A node that could not be added is none: clients are not sent to it, and its place is free. */
+  async #takeBack(node: Node): Promise<void> {
+    await node.stop()
+    await this.#network.release(node.controllerPort)
+    this.nodes.splice(this.nodes.indexOf(node), 1)
+    rmSync(this.#directoryOf(node), { recursive: true, force: true })
     this.#keep()
-    await node.start()
-    return node
+  }
+
+  #directoryOf({ nodeId }: Node): string {
+    return join(this.#directory, `node-${nodeId}`)
   }
 
   /** What a node is formatted with that joins a quorum that there is. */
@@ -273,7 +291,7 @@ class Cluster implements EmbeddedCluster {
 
   /** Formats a node if it is new, and makes it ready to be started. */
   #prepare(node: Node, quorum: InitialQuorum, options: Readonly<Record<string, string>>): void {
-    const directory = join(this.#directory, `node-${node.nodeId}`)
+    const directory = this.#directoryOf(node)
     const controllers = this.nodes.filter(other => other.bootstrapControllers !== '')
     const quorumOption = this.#hasStaticVoters
       ? ([
