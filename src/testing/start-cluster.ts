@@ -18,6 +18,7 @@ import { createNodeRandom } from '../runtime/node/random.js'
 import type { Logger } from '../runtime/ports.js'
 import { type ClusterFile, REPLICAS_MAX, type Roles, readClusterFile, writeClusterFile } from './cluster-file.js'
 import { HeldListeners } from './held-listeners.js'
+import { NodeStart } from './node-start.js'
 import { optionTexts } from './option-texts.js'
 import { silentLogger } from './silent-logger.js'
 
@@ -371,7 +372,12 @@ class Node implements ClusterNode {
   readonly directoryId: string
   directory = ''
   #brokerPort = 0
+  /** From the beginning of its start to the beginning of its end. */
   #broker: Broker | null = null
+  #starting: NodeStart | null = null
+  #stopping: Broker | null = null
+  /** Resolves when the broker before has let go of its files and its ports. */
+  #stopped: Promise<void> = Promise.resolve()
   #replaceDisk: () => void = () => {}
   #create: () => Broker = () => {
     throw new Error(`node ${this.nodeId} has no data yet`)
@@ -415,22 +421,28 @@ class Node implements ClusterNode {
     }
   }
 
-  async start(): Promise<void> {
-    if (this.#broker !== null) return
-    const broker = this.#create()
-    this.#broker = broker
+  start(): Promise<void> {
+    this.#starting ??= new NodeStart(own => this.#start(own))
+    return this.#starting.ready
+  }
+
+  async #start(own: NodeStart): Promise<void> {
     try {
-      await broker.start()
+      await this.#stopped
+      own.expectNotEnded()
+      const broker = this.#create()
+      this.#broker = broker
+      await own.unlessEnded(broker.start())
+      this.#brokerPort = broker.listeners.find(({ kind }) => kind === 'broker')?.port ?? 0
     } catch (error) {
-      this.#broker = null
-      await broker.stop()
+      // Ended by somebody else, it may start again by now.
+      if (this.#starting === own) await this.stop()
       throw error
     }
-    this.#brokerPort = broker.listeners.find(({ kind }) => kind === 'broker')?.port ?? 0
   }
 
   replaceDisk(): void {
-    if (this.#broker !== null) throw new Error(`node ${this.nodeId} runs: stop it first`)
+    if (this.#broker !== null || this.#stopping !== null) throw new Error(`node ${this.nodeId} runs: stop it first`)
     this.#replaceDisk()
   }
 
@@ -438,15 +450,29 @@ class Node implements ClusterNode {
     await this.#broker?.leave()
   }
 
-  async stop(): Promise<void> {
-    const broker = this.#broker
-    this.#broker = null
-    await broker?.stop()
+  stop(): Promise<void> {
+    const broker = this.#letGo('stopped')
+    if (broker === null) return this.#stopped
+    this.#stopping = broker
+    const stopped = broker.stop()
+    const over = (): void => {
+      this.#stopping = null
+    }
+    this.#stopped = stopped.then(over, over)
+    return stopped
   }
 
   kill(): void {
-    const broker = this.#broker
-    this.#broker = null
+    const broker = this.#letGo('killed') ?? this.#stopping
     broker?.abandon()
+  }
+
+  /** The broker that runs, or is starting and not waited for any more; null if there is none. */
+  #letGo(how: string): Broker | null {
+    const broker = this.#broker
+    this.#starting?.end(new Error(`node ${this.nodeId} was ${how} before it was ready`))
+    this.#starting = null
+    this.#broker = null
+    return broker
   }
 }

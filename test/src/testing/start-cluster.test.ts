@@ -351,3 +351,61 @@ test('closed, it has left nothing behind', async () => {
   const left = process.getActiveResourcesInfo().filter(name => /TCP|Timeout|Immediate/.test(name))
   assert.deepEqual(left, [])
 })
+
+test('a node that is stopped starts again when the stop is over, and whoever stops it again waits for that', async () => {
+  await using cluster = await startCluster()
+  const [node] = cluster.nodes
+  void node!.stop()
+  assert.throws(() => node!.replaceDisk(), /runs: stop it first/)
+  await node!.start()
+  assert.equal(node!.isRunning, true)
+  void node!.stop()
+  await node!.stop()
+  node!.replaceDisk()
+  await Promise.all([node!.start(), node!.start()])
+  assert.equal((await describe(node!, 'nowhere')).errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+})
+
+test('a start that is ended before it is over rejects, and the node can be started again', async () => {
+  await using cluster = await startCluster()
+  const [node] = cluster.nodes
+  await node!.stop()
+  const killed = node!.start()
+  node!.kill()
+  await assert.rejects(killed, /node 1 was killed before it was ready/)
+  const stopped = node!.start()
+  await Promise.all([node!.stop(), assert.rejects(stopped, /node 1 was stopped before it was ready/)])
+  assert.equal(node!.isRunning, false)
+  const stopping = node!.start().then(() => node!.stop())
+  await until(
+    () => Promise.resolve(node!.isRunning),
+    isRunning => isRunning,
+  )
+  await stopping
+  await node!.start()
+  void node!.stop()
+  node!.kill()
+  await node!.start()
+})
+
+test('a node that cannot be added is none of the cluster', async () => {
+  await using cluster = await startCluster({ brokers: 1 })
+  const { bootstrapServers } = cluster
+  await assert.rejects(cluster.addNode({ options: { 'num.partitions': 'many' } }), /num\.partitions/)
+  const roles = 'controller'
+  await assert.rejects(cluster.addNode({ roles, options: { 'num.partitions': 'many' } }), /num\.partitions/)
+  assert.deepEqual([cluster.nodes.length, cluster.bootstrapServers], [1, bootstrapServers])
+  assert.equal((await cluster.addNode()).nodeId, 2)
+})
+
+test('a node that is being added when the cluster is closed says so', async () => {
+  const cluster = await startCluster({ brokers: 1 })
+  const added = cluster.addNode()
+  await Promise.all([cluster.close(), assert.rejects(added, /node 2 was stopped before it was ready|is closed/)])
+})
+
+test('the ids of nodes are given by the cluster, and a directory without a name is none', async () => {
+  const options = { 'node.id': '7' }
+  await assert.rejects(startCluster({ brokers: 2, options }), /options: node\.id=7: allowed is 1/)
+  await assert.rejects(startCluster({ dataDirectory: '' }), /dataDirectory: allowed is the path/)
+})
