@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { readMetaProperties } from '#storage/meta-properties.js'
 import { nodeDisk } from '#storage/node-disk.js'
 import type { BrokerConfig } from '../config/broker-config.js'
 import { format as formatDirectories, type InitialQuorum } from '../metadata/bootstrap.js'
@@ -38,7 +39,7 @@ export async function format(file: string | undefined, options: FormatOptions): 
   }
   try {
     const choices = {
-      clusterId: options.clusterId ?? random.uuid(),
+      clusterId: options.clusterId ?? clusterIdThere(loaded.config) ?? random.uuid(),
       quorum: quorumOf(loaded.config, options),
       releaseVersion: options.releaseVersion ?? null,
       features,
@@ -55,6 +56,16 @@ export async function format(file: string | undefined, options: FormatOptions): 
     }
     throw error
   }
+}
+
+/** The cluster that directories belong to of which some are formatted: who names none wants no other. */
+function clusterIdThere({ node }: BrokerConfig): string | null {
+  const disk = nodeDisk()
+  for (const path of [...node.logDirs, node.metadataLogDir]) {
+    const id = disk.exists(path) ? readMetaProperties(disk, path)?.clusterId : null
+    if (typeof id === 'string') return id
+  }
+  return null
 }
 
 function quorumOf({ node }: BrokerConfig, options: FormatOptions): InitialQuorum {

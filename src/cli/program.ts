@@ -125,7 +125,10 @@ function addTools(program: Command): void {
     .description('prepare log directories, as kafka-storage format does (start does it by itself for a new directory)')
     .argument('[properties]', 'a server.properties file')
     .option('--override <key=value>', 'set one option, over the file (repeatable)', override, {})
-    .option('-t, --cluster-id <id>', 'the id of the cluster (22 characters of base64); a random one if not given')
+    .option(
+      '-t, --cluster-id <id>',
+      'the id of the cluster (22 characters of base64); a random one for new directories',
+    )
     .option('-g, --ignore-formatted', 'leave directories alone that are formatted already')
     .option('-r, --release-version <version>', 'the metadata.version to begin with, for example 4.3 or 4.3-IV0')
     .option('-f, --feature <name=level>', 'the level of a feature to begin with (repeatable)', feature, {})

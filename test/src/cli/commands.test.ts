@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -131,6 +131,22 @@ for (const [args, told] of [
     assert.match(command.output(), told)
   })
 }
+
+test('format leaves formatted directories alone, and adds new ones, for whichever cluster they are of', async context => {
+  const folder = temporaryDirectory(context)
+  const format = async (directories: string, ...args: readonly string[]) => {
+    const command = ottla(context, ['format', '--override', `log.dirs=${directories}`, ...args], {}, folder)
+    return { status: await command.ended, output: command.output() }
+  }
+  assert.equal((await format('one', '--cluster-id', 'the-first')).status, 0)
+  const again = await format('one')
+  assert.equal(again.status, 1)
+  assert.match(again.output, /one is already formatted/)
+  assert.equal((await format('one', '--ignore-formatted')).status, 0)
+  assert.equal((await format('one,two', '--ignore-formatted')).status, 0)
+  assert.match(readFileSync(join(folder, 'two', 'meta.properties'), 'utf8'), /^cluster\.id=the-first$/m)
+  assert.match((await format('one', '--cluster-id', 'another')).output, /Expected another, but read the-first/)
+})
 
 for (const data of ['data', './data', 'data/broker-1']) {
   test(`start makes the folder of --data ${data}, with those above it, where it is started`, async context => {
