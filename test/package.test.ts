@@ -1,6 +1,8 @@
 /** What is in the package that others install. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
 test('the package has program, types, options and docs, and nothing of the tests', () => {
@@ -17,4 +19,24 @@ test('the package has program, types, options and docs, and nothing of the tests
     paths.filter(path => /^(dist\/)?test\/|\.test\./.test(path)),
     [],
   )
+})
+
+test('the types of the library compile in strict programs that have no types of Node.js', context => {
+  const folder = mkdtempSync(join('dist', 'types-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const program = `
+    import { type Logger, startBroker, startCluster } from '../src/index.js'
+    export async function run(logger: Logger): Promise<string> {
+      const broker = await startBroker({ port: 0, options: { 'num.partitions': '3' }, logger })
+      const cluster = await startCluster({ brokers: 3, nodeOptions: id => ({ 'broker.rack': String(id) }) })
+      await using node = cluster
+      await node.addNode({ roles: 'controller' })
+      await broker.close()
+      return broker.bootstrapServers
+    }
+  `
+  writeFileSync(join(folder, 'program.mts'), program)
+  const options = { module: 'nodenext', target: 'es2022', lib: ['es2022'], types: [], strict: true, noEmit: true }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['program.mts'] }))
+  execFileSync('node_modules/.bin/tsc', ['-p', folder], { encoding: 'utf8', stdio: 'pipe' })
 })

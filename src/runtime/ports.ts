@@ -3,6 +3,8 @@
  * in its own. `Disk` is declared by the storage layer (storage/disk.ts).
  */
 
+export type { Logger } from './logger.js'
+
 /** A duration or a point of time in milliseconds. */
 export type Millis = number
 
@@ -108,14 +110,3 @@ export interface Network {
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
-
-/** A sink of structured log lines; the shape of pino's methods. */
-export interface Logger {
-  trace(fields: object, message: string): void
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-  fatal(fields: object, message: string): void
-  child(fields: object): Logger
-}

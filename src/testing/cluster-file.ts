@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Disk } from '#storage/disk.js'
+import type { Roles } from './roles.js'
 
 /** What a directory with the data of an embedded cluster says of it, beside a folder for each node. */
 export interface ClusterFile {
@@ -16,9 +17,6 @@ export interface KeptNode {
   /** The port by which the voters of the quorum know it; 0 for a broker that is no controller. */
   readonly controllerPort: number
 }
-
-/** `process.roles` of a node. */
-export type Roles = 'broker' | 'controller' | 'broker,controller'
 
 const NAME = 'cluster.json'
 const ROLES: ReadonlySet<unknown> = new Set<Roles>(['broker', 'controller', 'broker,controller'])

@@ -1,4 +1,4 @@
-import type { Logger } from '../runtime/ports.js'
+import type { Logger } from '../runtime/logger.js'
 
 const ignore = (): void => {}
 

@@ -1,0 +1,2 @@
+/** `process.roles` of a node. */
+export type Roles = 'broker' | 'controller' | 'broker,controller'
