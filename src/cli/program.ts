@@ -68,7 +68,7 @@ function addNodes(program: Command, around: Surroundings): void {
     .description('start a broker (and the controller in it)')
     .argument('[properties]', 'a server.properties file, as of Apache Kafka; without it, one node on localhost:9092')
     .option('--override <key=value>', 'set one option, over the file (repeatable)', override, {})
-    .option('--port <number>', 'listen for clients on this port of localhost (0: any free one)', portNumber)
+    .option('--port <number>', 'the port for clients, on every interface (0: any free one)', portNumber)
     .option('--data <directory>', 'keep the data here (log.dirs)')
     .addOption(
       new Option('--ephemeral', 'keep the data in a temporary directory, removed at the end').conflicts('data'),
