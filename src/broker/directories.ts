@@ -3,6 +3,7 @@ import { LogError } from '#storage/log-error.js'
 import { expectOwner, readMetaProperties } from '#storage/meta-properties.js'
 import type { BrokerConfig } from '../config/broker-config.js'
 import { format } from '../metadata/bootstrap.js'
+import { isReservedDirectoryId } from '../metadata/directory-id.js'
 import { expectNeverRan, type FormatChoices, formatOptionsOf } from '../metadata/node-format.js'
 import type { BrokerPorts } from './ports.js'
 
@@ -43,7 +44,7 @@ export function openDirectories(
         ports.logger.info({}, `${directory.path}/meta.properties had no directory.id and has got one`)
       }
     }
-    expectDistinctIds(opened)
+    expectUsableIds(opened)
   } catch (error) {
     for (const directory of opened) directory.abandon()
     throw error
@@ -107,10 +108,14 @@ function unformatted(path: string): LogError {
   return new LogError('KAFKA_STORAGE_ERROR', `${text}, ${remedy}`)
 }
 
-function expectDistinctIds(directories: readonly LogDirectory[]): void {
+function expectUsableIds(directories: readonly LogDirectory[]): void {
   const pathOf = new Map<string, string>()
   for (const { path, metaProperties } of directories) {
     const id = metaProperties?.directoryId ?? null
+    if (id !== null && isReservedDirectoryId(id)) {
+      const text = `${path}/meta.properties: directory.id ${id} is one that no directory may have. Restore the file.`
+      throw new LogError('KAFKA_STORAGE_ERROR', text)
+    }
     const other = id === null ? undefined : pathOf.get(id)
     if (other !== undefined) {
       const text = `${path} and ${other} have the same directory.id: one is a copy of the other. Take one out of log.dirs.`

@@ -25,6 +25,15 @@ test('a directory without directory.id, as Kafka left it before 3.7, gets one', 
   assert.match(readFileSync(path, 'utf8'), /^directory\.id=[A-Za-z0-9_-]{22}$/m)
 })
 
+test('a directory.id that is reserved is told, instead of a registration that can never succeed', async context => {
+  const dataDirectory = temporaryDirectory(context)
+  const path = join(dataDirectory, 'meta.properties')
+  await (await startBroker({ dataDirectory })).close()
+  const reserved = 'AAAAAAAAAAAAAAAAAAAAAQ'
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/(?<=directory\.id=).*/, reserved))
+  await assert.rejects(startBroker({ dataDirectory }), new RegExp(`directory\\.id ${reserved} is one that no`))
+})
+
 test('a broker whose meta.properties was lost does not become another cluster', async context => {
   const dataDirectory = temporaryDirectory(context)
   await (await startBroker({ dataDirectory })).close()
