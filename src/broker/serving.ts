@@ -45,7 +45,7 @@ export function openServer(parts: ServingParts): Server {
     unstableVersions: config.get('unstable.api.versions.enable'),
     writeGathered: parts.writeGathered,
   })
-  const limits = { ...limitsOf(config), connectionsMax: 0 }
+  const limits = { ...limitsOf(config), connectionsMax: 0, protectedListener: null }
   return new Server({ network, clock, logger: logger.child({ room: 'server' }), turn, pool, budget, frames, limits })
 }
 
@@ -66,12 +66,16 @@ export function limitsOf(config: BrokerConfig): ServerLimits {
     if (at > 0) overrides.set(entry.slice(0, at).trim(), Number(entry.slice(at + 1)))
   }
   const idleMs = config.get('connections.max.idle.ms')
+  const { listeners, brokerListeners, interBrokerListenerName } = config.node
+  const names = listeners.map(({ name }) => name)
   return {
     requestBytesMax: config.get('socket.request.max.bytes'),
     inFlightRequestsMax: IN_FLIGHT_REQUESTS_MAX,
     inFlightBytesMax: IN_FLIGHT_BYTES_MAX,
     unsentBytesMax: UNSENT_BYTES_MAX,
     connectionsMax: config.get('max.connections'),
+    connectionsMaxByListener: new Map(names.map(name => [name, config.getForListener(name, 'max.connections')])),
+    protectedListener: brokerListeners.length > 1 ? interBrokerListenerName : null,
     connectionsPerIpMax: config.get('max.connections.per.ip'),
     connectionsPerIpOverrides: overrides,
     idleMs: idleMs < 0 ? Infinity : idleMs,

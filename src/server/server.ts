@@ -10,14 +10,15 @@ import {
   newPeekBuffer,
   ServerConnection,
 } from './connection.js'
+import {
+  addressLimit,
+  type ConnectionCountLimits,
+  ConnectionCounts,
+  type CountedConnection,
+} from './connection-counts.js'
 import { RateLimitedLog } from './rate-limited-log.js'
 
-export interface ServerLimits extends ConnectionLimits {
-  /** `max.connections`: more than this wait, unread, until others close. */
-  readonly connectionsMax: number
-  /** `max.connections.per.ip` and its overrides by address: more than this are closed. */
-  readonly connectionsPerIpMax: number
-  readonly connectionsPerIpOverrides: ReadonlyMap<string, number>
+export interface ServerLimits extends ConnectionLimits, ConnectionCountLimits {
   /** `connections.max.idle.ms`; Infinity for never. */
   readonly idleMs: Millis
   /** Connections of this kind wait, unread, until it says something else: the node is not ready for them. */
@@ -53,7 +54,7 @@ export interface ConnectionCounters {
   accepted: number
   /** Closed because their address has too many. */
   refusedByIp: number
-  /** Closed because too many waited for their turn. */
+  /** Closed because too many waited for their turn, or to make room. */
   refusedByCount: number
   closedIdle: number
   /** Closed because they held memory that others waited for. */
@@ -105,7 +106,7 @@ export class Server implements ConnectionHost {
   readonly #refusals: RateLimitedLog
   #listeners: { readonly kind: ListenerKind; readonly listener: Listener }[] = []
   readonly #connections = new Set<ServerConnection>()
-  readonly #perAddress = new Map<string, number>()
+  readonly #counts = new ConnectionCounts()
   #waiting: WaitingConnection[] = []
   #nextId = 1
   #closing = false
@@ -134,9 +135,14 @@ export class Server implements ConnectionHost {
     return this.#limits
   }
 
-  /** Dynamic options: they act on what comes from now on. */
+  /**
+   * Dynamic options: they act on what comes from now on. Of all connections together there are never more than
+   * `connectionsMax`, however: those that are too many are closed.
+   */
   updateLimits(limits: ServerLimits): void {
     this.#limits = limits
+    this.#closeExcess('broker')
+    this.#closeExcess('controller')
     this.#admitWaiting()
   }
 
@@ -188,48 +194,72 @@ export class Server implements ConnectionHost {
       transport.destroy()
       return
     }
-    const address = transport.remoteAddress
-    const limits = this.#limits
-    const ofAddress = (this.#perAddress.get(address) ?? 0) + 1
-    const allowed = limits.connectionsPerIpOverrides.get(address) ?? limits.connectionsPerIpMax
-    if (ofAddress > allowed) {
-      this.counters.refusedByIp++
-      this.#refusals.info({ client: address, allowed }, 'too many connections from one address, closed the newest')
+    const counted = countedOf(transport, options)
+    if (this.#counts.hasPlace(counted, this.#limits) && this.#limits.closedTo !== options.kind) {
+      this.#admit(transport, options)
+    } else if (!this.#counts.mayHave(counted, this.#limits)) {
+      this.#refuseByIp(transport)
+    } else if (this.#waiting.length < WAITING_MAX) {
+      this.#waiting.push({ transport, options })
+    } else {
+      this.counters.refusedByCount++
+      const { connectionsMax } = this.#limits
+      this.#refusals.warn({ connections: connectionsMax }, 'too many connections, closed the newest')
       transport.destroy()
-      return
     }
-    if (this.#connections.size >= limits.connectionsMax || limits.closedTo === options.kind) {
-      if (this.#waiting.length < WAITING_MAX) {
-        this.#waiting.push({ transport, options })
-      } else {
-        this.counters.refusedByCount++
-        this.#refusals.warn({ connections: limits.connectionsMax }, 'too many connections, closed the newest')
-        transport.destroy()
-      }
-      return
-    }
-    this.#admit(transport, options)
   }
 
+  #refuseByIp(transport: Connection): void {
+    const client = transport.remoteAddress
+    const allowed = addressLimit(this.#limits, client)
+    this.counters.refusedByIp++
+    this.#refusals.info({ client, allowed }, 'too many connections from one address, closed the newest')
+    transport.destroy()
+  }
+
+  /** Lets one in for which there is a place, if its address may have one more. */
   #admit(transport: Connection, options: ListenerOptions): void {
+    const counted = countedOf(transport, options)
+    if (!this.#counts.mayHave(counted, this.#limits)) {
+      this.#refuseByIp(transport)
+      return
+    }
     const connection = new ServerConnection(this.#nextId++, transport, options.name, options.kind, this)
-    const address = transport.remoteAddress
     this.#connections.add(connection)
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
+    this.#counts.add(counted)
     this.counters.open = this.#connections.size
     transport.start(connection)
+    this.#closeExcess(options.kind)
   }
 
   #admitWaiting(): void {
     if (this.#waiting.length === 0) return
-    const { connectionsMax, closedTo } = this.#limits
+    const { closedTo } = this.#limits
     const left: WaitingConnection[] = []
     for (const one of this.#waiting.splice(0)) {
-      const mayEnter = this.#connections.size < connectionsMax && one.options.kind !== closedTo && !this.#closing
-      if (mayEnter) this.#admit(one.transport, one.options)
+      const { transport, options } = one
+      const hasPlace = this.#counts.hasPlace(countedOf(transport, options), this.#limits)
+      if (hasPlace && options.kind !== closedTo && !this.#closing) this.#admit(transport, options)
       else left.push(one)
     }
     this.#waiting.unshift(...left)
+  }
+
+  /** While there are too many, closes those that have been silent for the longest time, but none between brokers. */
+  #closeExcess(kind: ListenerKind): void {
+    const excess = this.#counts.excess(kind, this.#limits)
+    if (excess === 0) return
+    const { protectedListener } = this.#limits
+    const others = [...this.#connections].filter(
+      ({ listenerKind, listenerName }) => listenerKind === kind && listenerName !== protectedListener,
+    )
+    // What is closed counts until its socket is gone.
+    const open = others.filter(({ closed }) => !closed).sort((a, b) => a.lastActive - b.lastActive)
+    for (const connection of open.slice(0, Math.max(0, excess - (others.length - open.length)))) {
+      this.counters.refusedByCount++
+      this.#refusals.warn({ client: connection.clientAddress }, 'too many connections, closed the most silent')
+      connection.close()
+    }
   }
 
   markReplying(connection: ServerConnection): void {
@@ -294,10 +324,8 @@ export class Server implements ConnectionHost {
   onClosed(connection: ServerConnection, error: Error | null): void {
     if (!this.#connections.delete(connection)) return
     this.counters.open = this.#connections.size
-    const address = connection.clientAddress
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#perAddress.delete(address)
-    else this.#perAddress.set(address, left)
+    const { listenerKind: kind, listenerName: listener, clientAddress: address } = connection
+    this.#counts.remove({ kind, listener, address })
     if (error !== null) this.#logger.debug({ client: address, err: error }, 'a connection broke')
     this.#admitWaiting()
   }
@@ -341,4 +369,11 @@ export class Server implements ConnectionHost {
       connection.close()
     }
   }
+}
+
+function countedOf(
+  { remoteAddress: address }: Connection,
+  { kind, name: listener }: ListenerOptions,
+): CountedConnection {
+  return { kind, listener, address }
 }

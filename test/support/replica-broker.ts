@@ -53,6 +53,8 @@ export const TEST_LIMITS: ServerLimits = {
   inFlightBytesMax: 16 * 1048576,
   unsentBytesMax: 2 * 1048576,
   connectionsMax: Infinity,
+  connectionsMaxByListener: new Map(),
+  protectedListener: null,
   connectionsPerIpMax: Infinity,
   connectionsPerIpOverrides: new Map(),
   idleMs: 600_000,
