@@ -111,6 +111,8 @@ export class ServerConnection implements ConnectionHandler {
   #heldAt = 0
   #paused = false
   #inTakeUp = false
+  /** Nothing more is read; the answers to what came before are still sent. */
+  #refused = false
   #isFollower = false
 
   readonly #closeListeners = new Set<() => void>()
@@ -158,7 +160,7 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   onData(buffer: Buffer, start: number, end: number): boolean {
-    if (this.closed) return false
+    if (this.closed || this.#refused) return false
     const { turn } = this.#host
     this.lastActive = this.#host.coarseNow
     turn.enter()
@@ -230,7 +232,7 @@ export class ServerConnection implements ConnectionHandler {
       at = end
       this.#direct = null
     }
-    while (!this.closed) {
+    while (!this.closed && !this.#refused) {
       if (this.#frameSize === -1) {
         at = this.#readSize(buffer, at, end)
         if (this.#frameSize === -1) return
@@ -377,6 +379,10 @@ export class ServerConnection implements ConnectionHandler {
   /** Goes on with what was held; reads on if that is all begun. */
   takeUp(): void {
     if (!this.#paused || this.closed) return
+    if (this.#refused) {
+      this.#closeIfAnswered()
+      return
+    }
     const { budget } = this.#host
     this.#paused = false
     this.#inTakeUp = true
@@ -394,10 +400,19 @@ export class ServerConnection implements ConnectionHandler {
     budget.pass()
   }
 
-  /** Ends the connection because of what the peer sent; `why` goes to the log. */
+  /**
+   * Ends the connection because of what the peer sent; `why` goes to the log. Requests before that are answered first:
+   * what they asked for may have been done.
+   */
   refuse(why: string): void {
-    if (this.closed) return
+    if (this.closed || this.#refused) return
     this.#host.onRefused(this, why)
-    this.close()
+    this.#refused = true
+    this.#paused = true
+    this.#closeIfAnswered()
+  }
+
+  #closeIfAnswered(): void {
+    if (this.replies.pending === 0 && this.replies.unsentBytes === 0) this.close()
   }
 }

@@ -86,3 +86,12 @@ test('a lower limit closes those that are too many', async () => {
   server.updateLimits({ ...TEST_LIMITS, connectionsMax: 1 })
   assert.equal(fates([...clients, ...controllers]), 'closed closed in in')
 })
+
+test('too many connections of one address are closed, except where an override allows them', async () => {
+  const { dial } = await setting({ connectionsPerIpMax: 2, connectionsPerIpOverrides: new Map([['10.0.0.9', 3]]) })
+  const ordinary = dial('clients', 4, '10.0.0.1')
+  assert.equal(fates(ordinary), 'in in closed closed')
+  assert.equal(fates(dial('clients', 4, '10.0.0.9')), 'in in in closed')
+  ordinary[0]!.close(null)
+  assert.equal(fates(dial('clients', 1, '10.0.0.1')), 'in')
+})

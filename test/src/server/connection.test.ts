@@ -390,31 +390,24 @@ test('idle connections are closed, busy ones and those that wait for an answer a
   assert.equal(server.counters.open, 0)
 })
 
-test('too many connections of one address are closed, except where an override allows them', async () => {
-  const network = new FakeNetwork()
-  const clock = new VirtualClock()
-  const server = new Server({
-    network,
-    clock,
-    logger: keepingLogger(),
-    turn: new Turn(),
-    pool: new BufferPool(),
-    budget: new MemoryBudget(1e6),
-    frames: new Frames(),
-    limits: { ...TEST_LIMITS, connectionsPerIpMax: 2, connectionsPerIpOverrides: new Map([['10.0.0.9', 3]]) },
-  })
-  const port = await server.listen({ name: 'PLAINTEXT', kind: 'broker', host: '', port: 0, backlog: 1 })
-  const of = (address: string, count: number): FakeTransport[] =>
-    Array.from({ length: count }, () => network.dial(port, address))
-  const ordinary = of('10.0.0.1', 4)
-  const special = of('10.0.0.9', 4)
-  assert.deepEqual(
-    [ordinary, special].map(each => each.filter(({ isDestroyed }) => !isDestroyed).length),
-    [2, 3],
-  )
-  ordinary[0]!.close(null)
-  assert.equal(of('10.0.0.1', 1)[0]!.isDestroyed, false)
-  await server.close()
+test('requests before one that ends the connection are answered first', async () => {
+  const { frames, dial, server } = await setting()
+  const oversized = Buffer.from([0x7f, 0xff, 0xff, 0xff])
+  const atOnce = dial()
+  atOnce.feed(Buffer.concat([frame(FREE, 1), oversized, frame(FREE, 2)]))
+  assert.deepEqual([atOnce.take().readInt32BE(0), atOnce.isDestroyed], [1, true])
+  frames.isLater = true
+  const later = dial()
+  later.feed(Buffer.concat([frame(FREE, 3), frame(FREE, 4), oversized]))
+  later.isStuck = true
+  frames.answer(3)
+  frames.answer(4)
+  await Promise.resolve()
+  assert.equal(later.isDestroyed, false)
+  later.unstick()
+  await Promise.resolve()
+  assert.deepEqual([later.take().length, later.isDestroyed], [8, true])
+  assert.deepEqual([frames.started, server.counters.closedBad], [[1, 3, 4], 2])
 })
 
 test('beyond the limit on all connections the next ones wait until others close', async () => {
