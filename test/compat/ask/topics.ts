@@ -287,6 +287,7 @@ function electionSteps(): Step[] {
     ask('ElectLeaders', 2, { topicPartitions: [], timeoutMs: 10_000 }),
     ask('ListPartitionReassignments', 0, { topics: null, timeoutMs: 10_000 }),
     ask('ListPartitionReassignments', 0, { topics: [], timeoutMs: 10_000 }),
+    ask('ListPartitionReassignments', 0, { topics: null, timeoutMs: 0 }),
     ask('ListPartitionReassignments', 0, {
       topics: [{ name: 'made-v7', partitionIndexes: [0, 99] }],
       timeoutMs: 10_000,

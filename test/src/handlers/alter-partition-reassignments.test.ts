@@ -33,6 +33,7 @@ test('a move begins, is listed, and is cancelled', async () => {
   assert.deepEqual(await list(), [{ name: 't', partitions: [moving] }])
   assert.equal((await alter(null, 1)).responses[0]!.partitions[0]!.errorCode, 0)
   assert.deepEqual(await list(), [])
+  assert.deepEqual(cluster.asked.at(-1), {}, 'who asks without a time to wait is answered, too')
 })
 
 test('an error of the whole request stands at the top and at each partition', async () => {
