@@ -3,7 +3,7 @@ import { ListConfigResources } from '#protocol/messages/list-config-resources.js
 import type { PublishedMetadata } from '../metadata/delta.js'
 import { type MetadataImage, ResourceType } from '../metadata/image.js'
 import { inOrderOfHash } from './answer-order.js'
-import { reachableBrokers } from './cluster-endpoints.js'
+import { endpointOf } from './cluster-endpoints.js'
 import { handler } from './handler.js'
 
 /** The order in which the kinds are answered. */
@@ -18,8 +18,8 @@ const answerOrder: readonly number[] = [
 /**
  * ListConfigResources 0-1.
  * Behaviour: what DescribeConfigs can be asked about: groups and client metrics subscriptions that have options, the
- *            brokers (twice: themselves and their loggers), all topics. UNSUPPORTED_VERSION for a kind that there is
- *            none of.
+ *            registered brokers, also those that are away (twice: themselves and their loggers), all topics.
+ *            UNSUPPORTED_VERSION for a kind that there is none of.
  * Versions:  0 client metrics subscriptions only, 1 kinds asked for, none for all.
  */
 export const listConfigResources = handler(
@@ -43,7 +43,9 @@ function namesOf(image: MetadataImage, resourceType: number, listenerName: strin
       return inOrderOfHash([...image.topics.all()].map(topic => topic.name))
     case ResourceType.BROKER:
     case ResourceType.BROKER_LOGGER:
-      return reachableBrokers(image.cluster, listenerName).map(broker => String(broker.id))
+      return [...image.cluster.brokers.values()]
+        .filter(broker => endpointOf(broker, listenerName) !== undefined)
+        .map(broker => String(broker.id))
     default:
       return image.configs.resourceNames(resourceType)
   }

@@ -34,3 +34,15 @@ test('a kind that there is none of', async () => {
 test('version 0 knows one kind only', async () => {
   assert.deepEqual(await begin()([], 0), [0, '16:m'])
 })
+
+test('brokers that are away are named as well', async () => {
+  const metadata = new TestCluster({}, [1, 2])
+  const { epoch } = metadata.image.cluster.broker(2)!
+  metadata.controller.append([{ type: 'FenceBrokerRecord', version: 0, value: { id: 2, epoch } }])
+  const request = { resourceTypes: [4] }
+  const { configResources } = await call(ListConfigResources, listConfigResources, { metadata }, request)
+  assert.deepEqual(
+    configResources.map(each => each.resourceName),
+    ['1', '2'],
+  )
+})
