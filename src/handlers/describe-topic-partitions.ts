@@ -110,11 +110,11 @@ function described(name: string, errorCode: ErrorCode): ResponseTopic {
 }
 
 function describe(cluster: ClusterImage, partition: PartitionImage, partitionIndex: number, listenerName: string) {
-  const { leaderId, errorCode } = leaderFor(cluster, partition, listenerName, true)
   return {
-    errorCode,
+    // A partition without a leader is no error here, as in Kafka.
+    errorCode: ErrorCode.NONE,
     partitionIndex,
-    leaderId,
+    leaderId: leaderFor(cluster, partition, listenerName, true).leaderId,
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: partition.replicas,
     isrNodes: partition.isr,

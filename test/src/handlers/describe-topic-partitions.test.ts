@@ -120,7 +120,7 @@ test('a partition is told with all that is known of it', async () => {
     isInternal: false,
     partitions: [
       {
-        errorCode: 5,
+        errorCode: 0,
         partitionIndex: 0,
         leaderId: -1,
         leaderEpoch: 1,
