@@ -79,8 +79,8 @@ export class ClusterReplication {
   }
 
   /**
-   * Tells the controller where a replica is if the metadata says otherwise: it may have gone and come back at once. What
-   * moves is told of by who moves it.
+   * Tells the controller where a replica is if the metadata says otherwise: it may have gone and come back at once.
+   * What moves is told of by who moves it.
    */
   expectDirectory(partition: Partition, { replicas, directories }: PartitionImage): void {
     const { directory, future, isOffline } = partition
