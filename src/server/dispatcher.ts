@@ -193,26 +193,21 @@ export class Dispatcher<Services> implements FrameHandler {
     } catch (error) {
       outcome = this.#failure(entry, request, body, error)
     }
+    const facts = { apiVersion, correlationId, channel }
     if (!(outcome instanceof Promise)) {
-      replies.send(this.#encode(entry, apiVersion, correlationId, body, outcome as object))
+      const chunks = this.#encode(entry, facts, body, outcome as object)
+      if (chunks !== null) replies.send(chunks)
       return
     }
     const reply = replies.defer('serial', kept)
-    const finish = (response: object): void => this.#answer(entry, apiVersion, correlationId, body, response, reply)
-    const facts = { apiVersion, correlationId, channel }
+    const finish = (response: object): void => this.#answer(entry, facts, body, response, reply)
     outcome.then(finish, error => finish(this.#failure(entry, facts, body, error)))
   }
 
-  #answer(
-    entry: Entry<Services>,
-    apiVersion: number,
-    correlationId: number,
-    body: unknown,
-    response: object,
-    reply: Reply,
-  ): void {
-    if (reply.isClosed) reply.sendNothing()
-    else reply.send(this.#encode(entry, apiVersion, correlationId, body, response))
+  #answer(entry: Entry<Services>, facts: Facts, body: unknown, response: object, reply: Reply): void {
+    const chunks = reply.isClosed ? null : this.#encode(entry, facts, body, response)
+    if (chunks === null) reply.sendNothing()
+    else reply.send(chunks)
   }
 
   /** The request as a value; undefined if it cannot be read, and then the connection is closed. */
@@ -250,20 +245,22 @@ export class Dispatcher<Services> implements FrameHandler {
     return errorResponse(entry.api, request.apiVersion, body, ErrorCode.UNKNOWN_SERVER_ERROR, null)
   }
 
-  #encode(
-    entry: Entry<Services>,
-    version: number,
-    correlationId: number,
-    body: unknown,
-    response: object,
-  ): readonly Uint8Array[] {
+  /** The answer, or one that says that there is none; null if not even that can be said: the connection is closed. */
+  #encode(entry: Entry<Services>, facts: Facts, body: unknown, response: object): readonly Uint8Array[] | null {
+    const { apiVersion: version, correlationId, channel } = facts
     try {
       return encodeReply(entry, version, correlationId, response)
     } catch (error) {
       entry.counters.errors++
       this.#logger.error({ err: error, api: entry.api.name, version }, 'a response cannot be encoded')
+    }
+    try {
       const failed = errorResponse(entry.api, version, body, ErrorCode.UNKNOWN_SERVER_ERROR, null)
       return encodeReply(entry, version, correlationId, failed)
+    } catch (error) {
+      this.#logger.error({ err: error, api: entry.api.name, version }, 'nor can one that says so: closing')
+      channel.close()
+      return null
     }
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ApiError, ErrorCode } from '#protocol/errors.js'
 import { ApiVersions } from '#protocol/messages/api-versions.js'
+import { DeleteGroups } from '#protocol/messages/delete-groups.js'
 import { Heartbeat } from '#protocol/messages/heartbeat.js'
 import { SyncGroup } from '#protocol/messages/sync-group.js'
 import { Vote } from '#protocol/messages/vote.js'
@@ -136,6 +137,23 @@ test('a response that cannot be encoded becomes UNKNOWN_SERVER_ERROR and a line 
   const response = client.ask(SyncGroup, 5, { groupId: 'g', generationId: 1, memberId: 'm', assignments: [] })
   assert.equal(response.errorCode, ErrorCode.UNKNOWN_SERVER_ERROR)
   assert.equal(logger.lines.length, 1)
+})
+
+test('an answer that cannot even say that there is none ends the connection, and nothing else', async () => {
+  for (const isLater of [false, true]) {
+    const broken = handler(DeleteGroups, (_: unknown, { groupsNames }) => {
+      ;(groupsNames as string[])[0] = 'x'.repeat(40_000)
+      const error = new Error('a bug')
+      if (isLater) return Promise.reject(error)
+      throw error
+    })
+    const { client, clock, logger } = await setting([broken as never])
+    client.send(DeleteGroups, 2, { groupsNames: ['g'] })
+    await clock.settle()
+    assert.equal(client.transport.isDestroyed, true)
+    assert.equal(client.receiveFrame(), null)
+    assert.equal(logger.lines.length, 3)
+  }
 })
 
 test('an API that nobody serves here, a version out of range and an API of the other kind end the connection', async () => {
