@@ -8,6 +8,7 @@ import { formatOptionsOf } from '../metadata/node-format.js'
 import { createNodeClock } from '../runtime/node/clock.js'
 import { createNodeRandom } from '../runtime/node/random.js'
 import { loadConfig } from './load-config.js'
+import { say } from './say.js'
 
 export interface FormatOptions {
   readonly override: Readonly<Record<string, string>>
@@ -48,7 +49,7 @@ export async function format(file: string | undefined, options: FormatOptions): 
     }
     const ports = { disk: nodeDisk(), wallTime: createNodeClock().wallTime, uuid: random.uuid }
     const { lines } = formatDirectories(formatOptionsOf(loaded.config, choices), ports)
-    for (const line of lines) process.stdout.write(`${line}\n`)
+    for (const line of lines) say(line)
     return 0
   } catch (error) {
     if (error instanceof FormatError || (error as NodeJS.ErrnoException).code !== undefined) {

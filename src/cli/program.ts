@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { ClusterOptions } from './cluster.js'
 import type { FormatOptions } from './format.js'
+import { say } from './say.js'
 import type { StartOptions } from './start.js'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -146,6 +147,6 @@ function addTools(program: Command): void {
     .description('print a new uuid in the form that Kafka uses, for a cluster id')
     .action(async () => {
       const { createNodeRandom } = await import('../runtime/node/random.js')
-      process.stdout.write(`${createNodeRandom().uuid()}\n`)
+      say(createNodeRandom().uuid())
     })
 }

@@ -104,6 +104,10 @@ export function parseProperties(text: string, fileName: string): PropertiesFile 
   const lines = new Map<string, number>()
   const problems: string[] = []
   const warnings: string[] = []
+  // As one line of nothing that anybody knows it would be passed over.
+  if (text.includes('\0')) {
+    return { ok: false, problems: [`${fileName}: has bytes of 0, as UTF-16 has them; save the file as UTF-8`] }
+  }
   for (const { text: content, line } of logicalLines(text.startsWith('\ufeff') ? text.slice(1) : text)) {
     const nameEnd = endOfName(content)
     const name = unescapeText(content.slice(0, nameEnd))

@@ -1,6 +1,6 @@
 /** The commands as processes: how they begin, what they print, how they end. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -272,3 +272,23 @@ function isAlive(pid: number): boolean {
     return false
   }
 }
+
+test('an answer that standard output does not take ends with status 1 and says so', {
+  skip: !existsSync('/dev/full'),
+}, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  const full = openSync('/dev/full', 'w')
+  try {
+    for (const args of [['random-uuid'], ['format', '--override', `log.dirs=${directory}`]]) {
+      const { status, stderr } = spawnSync(process.execPath, [main, ...args], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      })
+      assert.equal(status, 1, stderr)
+      assert.match(stderr, /^ottla: standard output cannot be written to: .*ENOSPC/)
+    }
+  } finally {
+    closeSync(full)
+    rmSync(directory, { recursive: true, force: true })
+  }
+})

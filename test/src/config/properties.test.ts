@@ -26,6 +26,16 @@ test('escapes stand for their characters', () => {
   assert.deepEqual(read('a\\=b\\ c=\\t\\n\\u00e4\\x'), { 'a=b c': '\t\n\u00e4x' })
 })
 
+test('a file in UTF-16 is refused with a word of what it is', () => {
+  const text = Buffer.from('\ufeffa=1\r\n', 'utf16le').toString('utf8')
+  const parsed = parseProperties(text, 'server.properties')
+  assert.ok(!parsed.ok)
+  assert.match(
+    String(parsed.problems),
+    /^server\.properties: has bytes of 0, as UTF-16 has them; save the file as UTF-8$/,
+  )
+})
+
 test('every kind of line end counts, and a byte order mark does not', () => {
   assert.deepEqual(read('\ufeffa=1\r\nb=2\rc=3'), { a: '1', b: '2', c: '3' })
 })
