@@ -1,6 +1,6 @@
 import { stampCrc, writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import { buildBatch } from '#protocol/records/build.js'
-import { ask, inVersions, type Step } from './step.js'
+import { ask, inVersions, type Step, untilLed } from './step.js'
 
 /** What random requests have found: entries named twice, lists that are empty, sizes below zero, checks in another order. */
 export function oddSteps(): Step[] {
@@ -26,6 +26,9 @@ export function oddSteps(): Step[] {
       { topics: [{ name: 'odd' }], allowAutoTopicCreation: false },
       { save: { odd: '/topics/0/topicId' }, retry: { pointer: '/topics/0/errorCode', until: 0 } },
     ),
+    ...untilLed('odd', 2),
+    ...untilLed('odd-too', 2),
+    ...untilLed('odd-gzip'),
     ...countSteps(),
     ...moveSteps(),
     ...optionSteps(),

@@ -1,6 +1,6 @@
 import { readInt16, stampCrc, writeInt16, writeInt32, writeInt64 } from '#protocol/records/batch.js'
 import { type BatchHeaderOptions, buildBatch, type NewRecord } from '#protocol/records/build.js'
-import { ask, inVersions, type Step } from './step.js'
+import { ask, inVersions, type Step, untilLed } from './step.js'
 
 /** A time that both brokers take: the script is made once, so both get the same bytes. */
 const NOW = Date.now()
@@ -113,8 +113,10 @@ export function recordSteps(): Step[] {
       'Metadata',
       12,
       { topics: [{ name: TOPIC }], allowAutoTopicCreation: false },
-      { save: { records: '/topics/0/topicId' } },
+      { save: { records: '/topics/0/topicId' }, retry: { pointer: '/topics/0/errorCode', until: 0 } },
     ),
+    ...untilLed(TOPIC, 3),
+    ...['compacted', 'small', 'stamped', 'squeezed', 'loose', 'dated', 'replicas'].flatMap(name => untilLed(name)),
     ...produceSteps(),
     ...idempotentSteps(),
     ...fetchSteps(),

@@ -43,3 +43,15 @@ export function inVersions(from: number, to: number, make: (version: number) => 
   for (let version = from; version <= to; version++) steps.push(...[make(version)].flat())
   return steps
 }
+
+/** Waits until both brokers lead these partitions: a busy Kafka tells of a topic, and leads it a moment later. */
+export function untilLed(topic: string, partitions = 1): Step[] {
+  return Array.from({ length: partitions }, (_, partitionIndex) =>
+    ask(
+      'ListOffsets',
+      5,
+      { topics: [{ name: topic, partitions: [{ partitionIndex, timestamp: -1 }] }] },
+      { retry: { pointer: '/topics/0/partitions/0/errorCode', until: 0 } },
+    ),
+  )
+}
