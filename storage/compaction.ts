@@ -113,6 +113,7 @@ class Compaction {
   readonly #state: LogState
   readonly #plan: CompactionPlan
   readonly #options: CompactionOptions
+  readonly #cuts: number
   readonly #cursor = recordCursor(Buffer.alloc(0), 0, 0)
   #buffer = Buffer.allocUnsafeSlow(chunkBytes)
   #bytesRead = 0
@@ -122,6 +123,7 @@ class Compaction {
     this.#state = state
     this.#plan = plan
     this.#options = options
+    this.#cuts = state.cuts
   }
 
   async run(): Promise<CompactionResult> {
@@ -291,12 +293,15 @@ class Compaction {
     return isCompressionLoaded(type) ? undefined : loadCompression(type)
   }
 
-  /** Truncation, retention and the end of the log come first: what they took away is not compacted. */
+  /**
+   * Truncation, retention and the end of the log come first: what they took away is not compacted. After a cut the map
+   * may have records of keys that are gone, and others may be in their place, in a segment that has been rolled again.
+   */
   #expect(segments: readonly Segment[]): void {
     const state = this.#state
     if (state.environment.failure !== null) throw state.environment.offlineError()
     const isThere = segments.every(segment => !segment.isRemoved && segment !== state.active)
-    if (state.isClosed || !isThere) throw aborted(state)
+    if (state.isClosed || !isThere || state.cuts !== this.#cuts) throw aborted(state)
   }
 }
 

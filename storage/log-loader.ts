@@ -262,6 +262,7 @@ function rebuildMissingIndexes(
 
 /** Batches below the start of the log are nobody's: the files were tampered with, or the checkpoint is another's. */
 function startAnew(state: LogState, options: LoadLogOptions): void {
+  state.noteCut(options.logStartOffset)
   for (const segment of state.segments) segment.removeFiles()
   state.removeSnapshots(() => true)
   state.segments = [newSegment(options.environment, state.place, options.logStartOffset, options.nowMs)]

@@ -54,6 +54,8 @@ export class LogState {
   isClosed = false
   /** Anything was appended, cut or recovered since it was opened: closing has something to do. */
   isTouched = false
+  /** How often it was cut: what was found out about its records before may not be true any more. */
+  cuts = 0
   /** `partition.metadata` is on the device. */
   isMetadataDurable = true
   /** When the oldest record that is not on the device was appended, ms since 1970; Infinity if all are. */
@@ -126,6 +128,12 @@ export class LogState {
   /** Below it compaction may have left gaps between batches, whatever the policy is now: no damage. */
   get cleanedOffset(): number {
     return this.hasPlainName ? (this.environment.cleanerOffsets.offsets.get(this.name) ?? 0) : 0
+  }
+
+  /** It ends, or begins anew, at `offset`: no round of compaction has seen what will come there. */
+  noteCut(offset: number): void {
+    this.cuts++
+    if (this.hasPlainName) this.environment.cleanerOffsets.lower(this.name, offset)
   }
 
   pathOf(name: string): string {

@@ -319,6 +319,7 @@ export class Recovery {
     const segment = state.segments[index]!
     const removed = state.segments.slice(index + 1)
     let bytes = segment.size - damage.position
+    state.noteCut(state.logEndOffset)
     for (const later of removed) {
       bytes += later.size
       later.removeFiles()

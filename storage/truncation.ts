@@ -78,8 +78,7 @@ function lowerCheckpoints(state: LogState, syncer: Syncer, offset: number): void
   syncer.lower(offset)
   state.recoveryPoint = Math.min(state.recoveryPoint, offset)
   if (state.checkpointedRecoveryPoint > offset) state.environment.checkpointRecoveryPoints()
-  // No round of compaction has seen what will come either.
-  if (state.hasPlainName) state.environment.cleanerOffsets.lower(state.name, offset)
+  state.noteCut(offset)
 }
 
 /**

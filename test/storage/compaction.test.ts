@@ -306,6 +306,45 @@ test('retention and truncation in the middle of a round end it', async () => {
   }
 })
 
+test('a round does not go on with what it knows of records that were cut off meanwhile', async () => {
+  const { directory, log } = rig(compacted)
+  for (let index = 0; index < 12; index++) {
+    put(log, [`${index < 9 ? `key ${index}` : 'key 0'}=old`])
+    if (index % 3 === 2) log.roll(startMs)
+  }
+  let calls = 0
+  const cleaner = new LogCleaner({
+    directories: () => [directory],
+    lastStableOffsetOf: one => one.lastStableOffset(one.logEndOffset),
+    dedupeBytesMax: 1 << 20,
+    loadFactor: 0.9,
+    pace: async () => {
+      // The map is made, and the first segment is gone through.
+      if (++calls !== 5) return
+      log.truncateTo(9)
+      put(log, ['key 9=new'])
+      log.roll(startMs)
+    },
+  })
+  assert.equal((await cleaner.clean(startMs))?.result, null)
+  assert.equal(directory.cleanerOffsets.get('events-0'), undefined)
+  assert.deepEqual(left(log), [...Array.from({ length: 9 }, (_, index) => `key ${index}=old`), 'key 9=new'])
+})
+
+test('what comes in the place of records that recovery cut off is compacted, too', async () => {
+  const { directory, disk, log } = rig(compacted)
+  for (let index = 0; index < 8; index++) put(log, [`key ${index}=1`])
+  await log.sync()
+  log.roll(startMs)
+  directory.checkpointCleanerOffset(log, 8)
+  const killed = disk.killed()
+  const name = `/data/events-0/${String(log.state.segments[0]!.baseOffset).padStart(20, '0')}.log`
+  killed.open(name).writeAt(100, Buffer.from('spoilt'))
+  const next = rig(compacted, killed)
+  assert.equal(next.log.logEndOffset, 1)
+  assert.ok((next.directory.cleanerOffsets.get('events-0') ?? 0) <= 1)
+})
+
 test('what comes in the place of records that were cut off is compacted, too', async () => {
   for (const cut of [(log: PartitionLog) => log.truncateTo(0), (log: PartitionLog) => log.truncateFullyAndStartAt(0)]) {
     const { directory, log } = rig(compacted)
