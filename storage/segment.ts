@@ -270,6 +270,10 @@ export class Segment implements IndexHome {
     this.#rescanMaxTimestamp()
   }
 
+  get isCutLoose(): boolean {
+    return this.#isCutLoose
+  }
+
   /** Makes it durable at once, if it was cut, that the batches end where they do. */
   syncCut(): void {
     if (!this.#isCutLoose) return

@@ -38,8 +38,8 @@ export class Syncer {
   }
 
   /**
-   * Begins to bring rolled segments and loose ends to the device; errors take the directory offline and are not told
-   * here.
+   * Begins to bring rolled segments, a cut of the active one and loose ends to the device; errors take the directory
+   * offline and are not told here.
    */
   syncRolled(): void {
     if (this.#isRunning) this.#hasRolled = true
@@ -94,7 +94,7 @@ export class Syncer {
     // From the segment on that holds the last durable record: its batches are on the device, its indexes may not be.
     const from = Math.max(0, state.segmentIndexOf(state.recoveryPoint - 1))
     const active = state.active
-    const segments = state.segments.slice(from).filter(segment => isWhole || segment !== active)
+    const segments = state.segments.slice(from).filter(segment => isWhole || segment !== active || active.isCutLoose)
     const waiting = segments.map(segment => segment.sync(segment !== active))
     waiting.push(this.#syncLooseEnds())
     await Promise.all(waiting)

@@ -41,6 +41,8 @@ export function truncateTo(state: LogState, appender: Appender, syncer: Syncer, 
     }
   })
   settle(state, appender)
+  // Soon, off the event loop: the roll that waits for it comes when there is much more to bring to the device.
+  if (state.active.isCutLoose) syncer.syncRolled()
 }
 
 /** Removes everything; the log goes on at `offset`. */

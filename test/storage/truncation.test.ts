@@ -145,3 +145,20 @@ test('the end of an epoch that the leader does not have stays cut off, too, bene
     assert.ok(found[2] === undefined || found[2] === 'new 2' || found.length === 4, `seed ${seed}: ${found}`)
   }
 })
+
+test('the roll of a segment that was cut a while ago does not hold up everything until it is on the device', async () => {
+  const { disk, log } = rig()
+  put(log, ['a'])
+  put(log, ['b'])
+  const waits: string[] = []
+  const { syncNodeNow } = disk
+  disk.syncNodeNow = (node, path) => {
+    if (path.endsWith('.log')) waits.push(path)
+    syncNodeNow.call(disk, node, path)
+  }
+  log.truncateTo(1)
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+  put(log, ['c'])
+  log.roll(startMs)
+  assert.deepEqual(waits, [])
+})
