@@ -39,6 +39,8 @@ export class FutureReplicas {
   readonly #queue: Partition[] = []
   /** Moves that the controller is asked about, and those that it knows of. */
   readonly #announced = new WeakMap<Future, 'asked' | 'known'>()
+  /** Copies that had everything once, and were on the device then. */
+  readonly #isSynced = new WeakSet<Future>()
   /** How often a copy has failed. */
   readonly #failures = new WeakMap<Future, number>()
   #isRunning = false
@@ -175,18 +177,17 @@ export class FutureReplicas {
     else clock.at(this.#second + SECOND_MS, () => this.#step())
   }
 
-  /** Whether there is nothing more to copy. */
+  /** Copies a piece. Whether that was the last one, or there is nobody any more to copy for. */
   #advance(partition: Partition): boolean {
     const { future } = partition
     if (future === null || partition.isGone || partition.isOffline || future.directory.offline !== null) return true
     const { log } = partition
     log.writeGathered()
     alignCopy(future.log, log)
-    if (future.log.logEndOffset < log.logEndOffset) {
-      this.#copy(log, future.log)
-      return false
-    }
-    this.#finish(partition, future)
+    if (future.log.logEndOffset < log.logEndOffset) this.#copy(log, future.log)
+    if (future.log.logEndOffset < log.logEndOffset) return false
+    if (this.#isSynced.has(future) && !future.log.needsSync) this.#settle(partition, future)
+    else this.#sync(partition, future)
     return true
   }
 
@@ -202,22 +203,17 @@ export class FutureReplicas {
   }
 
   /**
-   * The copy has everything: it takes the place of the log once it is on the device. What was added meanwhile is copied
-   * without a pause, else a log that is always written to would never move; it need not be on the device, unless
+   * The copy has everything: once it is on the device, it may take the place of the log. What is added meanwhile is
+   * copied and need not be on the device, else a log that is always written to would never move; unless
    * `flush.messages` says so.
    */
-  #finish(partition: Partition, future: Future): void {
+  #sync(partition: Partition, future: Future): void {
     future.log.sync().then(
       () => {
-        if (partition.future !== future || partition.isGone || partition.isOffline || this.#isClosed) return
+        if (partition.future !== future || this.#isClosed) return
+        this.#isSynced.add(future)
         try {
-          const { log } = partition
-          log.writeGathered()
-          alignCopy(future.log, log)
-          if (future.log.logEndOffset < log.logEndOffset) this.#copy(log, future.log)
-          const isWhole = future.log.logEndOffset === log.logEndOffset && !future.log.needsSync
-          if (isWhole) this.#settle(partition, future)
-          else this.#again(partition)
+          if (!this.#advance(partition)) this.#again(partition)
         } catch (error) {
           if (!(error instanceof LogError)) throw error
           this.#onFailure(partition, future, error)

@@ -91,6 +91,34 @@ test('a replica moves although something is written to it during every sync of t
   assert.deepEqual([partition.log.logEndOffset, partition.highWatermark], [writes + 1, writes + 1])
 })
 
+test('a replica moves although something is written to it at every turn, and much during a sync', async () => {
+  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 1)
+  produceTo(client, batchOf(['0']))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  const copy = partition.future!.log
+  let turns = 0
+  const write = () => {
+    if (partition.log === copy || turns >= 1000) return
+    turns++
+    produceTo(client, batchOf([`${turns}`]))
+    clock.soon(write)
+  }
+  write()
+  const sync = copy.sync.bind(copy)
+  copy.sync = async () => {
+    await sync()
+    if (partition.log === copy || turns >= 1000) return
+    for (let i = 0; i < 5; i++) produceTo(client, batchOf(['x'.repeat(500_000)]))
+  }
+  await clock.settle()
+  assert.equal(partition.directory.path, to)
+  assert.ok(turns < 100, `it moved after ${turns} turns`)
+  assert.equal(partition.log.logEndOffset, partition.highWatermark)
+})
+
 test('a log that starts within a batch, and an empty one, move as well', async () => {
   const { broker, client, clock, to } = await filled()
   broker.replicas.partitionOf('t', 0).deleteRecords(7)
@@ -203,7 +231,7 @@ test('a copy whose directory fails when it is cut holds up neither the replica n
   await clock.settle()
   assert.deepEqual([partition.future!.log.logEndOffset, partition.highWatermark], [20, 30])
   broker.changePartition('t', 0, { leader: 2 })
-  setting.disk.failAt(2, 'EIO')
+  setting.disk.failAt(3, 'EIO')
   partition.truncateTo(7)
   assert.deepEqual([partition.log.logEndOffset, partition.highWatermark], [7, 7])
   assert.deepEqual([partition.future, partition.isOffline, to.offline === null], [null, false, false])
