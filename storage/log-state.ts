@@ -198,10 +198,14 @@ export class LogState {
     this.#areEpochsDurable = false
   }
 
+  get areEpochsDurable(): boolean {
+    return this.#epochs === null || (!this.#epochs.isDirty && this.#areEpochsDurable)
+  }
+
   /** Makes the epochs durable. */
   async syncEpochs(): Promise<void> {
     const history = this.#epochs
-    if (history === null || (!history.isDirty && this.#areEpochsDurable)) return
+    if (history === null || this.areEpochsDurable) return
     const entries = history.entries()
     const content = formatEpochCheckpoint(history.epochs, history.startOffsets)
     await this.inFolder(path => this.environment.disk.replaceFileAsync(`${path}/${epochCheckpointName}`, content))

@@ -190,6 +190,12 @@ export class PartitionLog {
     return this.#syncer.sync()
   }
 
+  /** See Syncer.syncRest. */
+  syncRest(): boolean {
+    this.#appender.write()
+    return this.#syncer.syncRest()
+  }
+
   /**
    * Notes that this log is led in `epoch` from the end of the log on; without effect for an epoch that is not newer. It
    * becomes durable with the first batch of the epoch.

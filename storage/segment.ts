@@ -276,7 +276,11 @@ export class Segment implements IndexHome {
 
   /** Makes it durable at once, if it was cut, that the batches end where they do. */
   syncCut(): void {
-    if (!this.#isCutLoose) return
+    if (this.#isCutLoose) this.syncNow()
+  }
+
+  /** Makes the batches durable at once. */
+  syncNow(): void {
     this.file.syncNow()
     this.#isCutLoose = false
     this.syncedSize = this.size

@@ -46,6 +46,21 @@ export class Syncer {
     else this.#run(false).catch(passOver)
   }
 
+  /**
+   * Brings what was appended since the last round to the device at once; false where that is more than batches of the
+   * active segment. For those who cannot let anything be appended meanwhile.
+   */
+  syncRest(): boolean {
+    const state = this.#state
+    const { active, environment } = state
+    const isMore = this.#isRunning || this.#hasLooseEnds() || state.recoveryPoint < active.baseOffset
+    if (isMore || active.hasAbortedIndex || !state.areEpochsDurable) return false
+    environment.guarded(`syncing ${state.place.path}`, () => active.syncNow())
+    state.recoveryPoint = state.logEndOffset
+    state.unflushedSinceMs = Infinity
+    return true
+  }
+
   /** The log was cut at `offset`: a round under way makes nothing above it durable. */
   lower(offset: number): void {
     this.#target = Math.min(this.#target, offset)

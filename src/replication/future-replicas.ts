@@ -186,7 +186,7 @@ export class FutureReplicas {
     alignCopy(future.log, log)
     if (future.log.logEndOffset < log.logEndOffset) this.#copy(log, future.log)
     if (future.log.logEndOffset < log.logEndOffset) return false
-    if (this.#isSynced.has(future) && !future.log.needsSync) this.#settle(partition, future)
+    if (this.#isSynced.has(future)) this.#settle(partition, future)
     else this.#sync(partition, future)
     return true
   }
@@ -204,8 +204,8 @@ export class FutureReplicas {
 
   /**
    * The copy has everything: once it is on the device, it may take the place of the log. What is added meanwhile is
-   * copied and need not be on the device, else a log that is always written to would never move; unless
-   * `flush.messages` says so.
+   * copied and need not be on the device, else a log that is always written to would never move; where
+   * `flush.messages` says so, it is brought there at once in the end.
    */
   #sync(partition: Partition, future: Future): void {
     future.log.sync().then(
@@ -226,8 +226,12 @@ export class FutureReplicas {
   /** It has all: the controller is told, and then, when it has all again, it is the log. */
   #settle(partition: Partition, future: Future): void {
     const state = this.#announced.get(future)
-    if (state === 'known') return this.#promote(partition, future)
-    if (state === 'asked') return
+    if (state === 'known') {
+      // Acknowledged as records that are on the device.
+      if (future.log.needsSync && !future.log.syncRest()) this.#sync(partition, future)
+      else this.#promote(partition, future)
+    }
+    if (state !== undefined) return
     this.#announced.set(future, 'asked')
     this.#options.announce(partition, future.directory, () => {
       this.#announced.set(future, 'known')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { put, rig, startMs } from './support.js'
+import { put, rig, startMs, values } from './support.js'
 
 function syncs(trace: readonly string[]): number {
   return trace.filter(name => name === 'sync /data/events-0/00000000000000000000.log').length
@@ -27,6 +27,22 @@ test('those who wait together share a sync, and those who come meanwhile share t
   assert.deepEqual(order, ['first', 'second', 'third'])
   assert.equal(syncs(disk.trace) - before, 2)
   assert.equal(log.recoveryPoint, 4)
+})
+
+test('the rest is synced at once where it is batches of the active segment, and nothing is where there is more', async () => {
+  const { disk, log } = rig()
+  put(log, ['a'])
+  assert.equal(log.syncRest(), false, 'its epoch is new')
+  await log.sync()
+  put(log, ['b'])
+  assert.deepEqual([log.syncRest(), log.recoveryPoint], [true, 2])
+  put(log, ['c'])
+  log.roll(startMs)
+  put(log, ['d'])
+  assert.deepEqual([log.syncRest(), log.recoveryPoint], [false, 2])
+  for (let seed = 1; seed <= 50; seed++) {
+    assert.deepEqual(values(rig({}, disk.crashed(seed)).log).slice(0, 2), ['a', 'b'])
+  }
 })
 
 test('a log that is on the device has nothing to sync', async () => {

@@ -119,6 +119,25 @@ test('a replica moves although something is written to it at every turn, and muc
   assert.equal(partition.log.logEndOffset, partition.highWatermark)
 })
 
+test('a replica whose records must be on the device before they count moves, too, and its records are there', async () => {
+  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
+  broker.createTopic('t', 1, { config: { flushMessages: 1 } })
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(client, to, 't', [0])
+  const copy = partition.future!.log
+  const sync = copy.sync.bind(copy)
+  let writes = 0
+  copy.sync = async () => {
+    await sync()
+    if (partition.log !== copy && writes < 100) client.send(Produce, 9, produceRequest(batchOf([`${++writes}`])))
+  }
+  await clock.settle()
+  assert.equal(partition.directory.path, to)
+  assert.ok(writes < 10, `${writes} were written before it moved`)
+  assert.deepEqual([copy.recoveryPoint, copy.logEndOffset, partition.highWatermark], [writes, writes, writes])
+})
+
 test('a log that starts within a batch, and an empty one, move as well', async () => {
   const { broker, client, clock, to } = await filled()
   broker.replicas.partitionOf('t', 0).deleteRecords(7)
