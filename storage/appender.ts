@@ -333,7 +333,7 @@ function segmentMsMax({ cleanupPolicy, maxCompactionLagMs, segmentMs }: LogConfi
  * once.
  */
 function jitterOf(state: LogState, segment: Segment): number {
-  const bound = Math.min(state.config.segmentJitterMs, state.config.segmentMs)
+  const bound = Math.min(state.config.segmentJitterMs, segmentMsMax(state.config))
   if (bound <= 0) return 0
   let hash = 0x811c_9dc5
   const text = `${state.name}@${segment.baseOffset}`

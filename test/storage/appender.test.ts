@@ -211,6 +211,16 @@ test('a segment of a compacted topic is rolled in time for max.compaction.lag.ms
   }
 })
 
+test('a jitter that is longer than max.compaction.lag.ms does not roll a segment for every batch', () => {
+  const cleanupPolicy = { delete: false, compact: true }
+  for (let lagMs = 1000; lagMs < 1020; lagMs++) {
+    const { log } = rig({ maxCompactionLagMs: lagMs, segmentJitterMs: 600_000, cleanupPolicy })
+    put(log, ['a'], { timestamp: 5000 })
+    put(log, ['b'], { timestamp: 5000 })
+    assert.equal(log.segmentCount, 1)
+  }
+})
+
 test('a jitter rolls segments a little earlier, each by its own', () => {
   const rolledAt = (segmentJitterMs: number) => {
     const { log } = rig({ segmentMs: 10_000, segmentJitterMs })
