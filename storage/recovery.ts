@@ -73,7 +73,7 @@ export class Recovery {
     let truncated: RecoveryReport['truncated'] = null
     for (let index = first; index < state.segments.length; index++) {
       const segment = state.segments[index]!
-      if (segment.size > 0) segment.distrust()
+      segment.distrust()
       const gap = index > first ? this.#gapBefore(segment) : null
       const damage = gap ?? (yield* this.#scan(segment, index === first))
       if (damage !== null) {

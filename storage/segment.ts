@@ -70,7 +70,7 @@ export class Segment implements IndexHome {
   #hasAbortedIndex: boolean
   #bytesSinceIndexEntry = 0
   #truncations = 0
-  /** It was cut, and what the device has may still be longer. */
+  /** It was cut (perhaps, see `distrust`), and what the device has may still be longer. */
   #isCutLoose = false
   /** NaN: not looked up yet. */
   #maxTimestamp = Number.NaN
@@ -324,9 +324,11 @@ export class Segment implements IndexHome {
     this.timeIndex.file.flush()
   }
 
-  /** Nothing of it is known to be on the device: a process that was killed wrote it. */
+  /** Nothing of it is known to be on the device, nor that it was cut: a process that was killed wrote it. */
   distrust(): void {
     this.syncedSize = -1
+    this.#isCutLoose = true
+    if (this.size === 0) return
     this.offsetIndex.file.distrust()
     this.timeIndex.file.distrust()
     if (this.#hasAbortedIndex) this.aborted.distrust()

@@ -146,6 +146,27 @@ test('the end of an epoch that the leader does not have stays cut off, too, bene
   }
 })
 
+test('nor does it come back when the process is killed first, and the next one goes on', async () => {
+  const follow = (to: PartitionLog, baseOffset: number, leaderEpoch: number, value: string) => {
+    const buffer = batchOf({ values: [value], baseOffset, partitionLeaderEpoch: leaderEpoch })
+    append(to, buffer, { leaderEpoch, origin: 'replication' })
+  }
+  for (const cut of [2, 0]) {
+    const { disk, log } = rig({ segmentBytes: 300 })
+    for (let offset = 0; offset < 4; offset++) follow(log, offset, 1, `old ${offset}`)
+    await log.sync()
+    log.truncateTo(cut)
+    const killed = disk.killed()
+    const { log: next } = rig({ segmentBytes: 300 }, killed)
+    for (let offset = cut; offset < 12; offset++) follow(next, offset, 2, `new ${offset}`)
+    for (let seed = 1; seed <= 200; seed++) {
+      const found = values(rig({ segmentBytes: 300 }, killed.crashed(seed)).log)
+      const isGone = found[cut] === undefined || found[cut] === `new ${cut}`
+      assert.ok(isGone || found.length === 4, `cut at ${cut}, seed ${seed}: ${found}`)
+    }
+  }
+})
+
 test('the roll of a segment that was cut a while ago does not hold up everything until it is on the device', async () => {
   const { disk, log } = rig()
   put(log, ['a'])
