@@ -73,6 +73,8 @@ export interface Connection {
   expectRequest?(): boolean
   /** Bytes written and not yet taken by the operating system. */
   readonly bytesWaiting: number
+  /** What of the write that is under way has not been taken: a peer that reads makes it another number. */
+  readonly bytesLeaving: number
   /** Reads on after `onData` returned false; without effect otherwise. */
   resume(): void
   /** Ends the connection after what was written is sent. */

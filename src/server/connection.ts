@@ -61,6 +61,8 @@ const DIRECT_BYTES_MIN = 32768
 /** After a frame of this size, little is read of the next one before it has a buffer: what is read has to be copied. */
 const LARGE_FRAME_BYTES = 262144
 const PEEK_BYTES = 8192
+/** Who holds memory moves when this much of it has come or gone; for who holds less, as much as that. */
+const MOVED_BYTES_MIN = 65536
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -86,6 +88,8 @@ export class ServerConnection implements ConnectionHandler {
   readonly replies: ReplyQueue
   /** When bytes last came or went, by the coarse clock. */
   lastActive: Millis
+  /** When it was last seen that it does not just hold memory; see `noteProgress`. */
+  lastMoved: Millis
   closed = false
   /** Whether it stands in the server's lists for the end of the turn. */
   isReplying = false
@@ -114,6 +118,9 @@ export class ServerConnection implements ConnectionHandler {
   /** Nothing more is read; the answers to what came before are still sent. */
   #refused = false
   #isFollower = false
+  /** What the last look at it saw of its answers, and what came and went since it had last moved. */
+  #bytesLeaving = 0
+  #movedBytes = 0
 
   readonly #closeListeners = new Set<() => void>()
 
@@ -124,6 +131,7 @@ export class ServerConnection implements ConnectionHandler {
     this.listenerKind = kind
     this.#host = host
     this.lastActive = host.coarseNow
+    this.lastMoved = host.coarseNow
     this.replies = new ReplyQueue(transport, host.pool, host.budget, {
       onReady: () => host.markReplying(this),
       onRoom: () => this.#mayContinue(),
@@ -140,6 +148,28 @@ export class ServerConnection implements ConnectionHandler {
 
   get clientAddress(): string {
     return this.transport.remoteAddress
+  }
+
+  /** It waits for nothing but to be closed: whoever stays silent for too long then gets no more answers. */
+  get isRefused(): boolean {
+    return this.#refused
+  }
+
+  /**
+   * Looks now and then how it moves: who takes a large answer slowly is not silent, but who holds memory has to move
+   * more than a byte now and then.
+   */
+  noteProgress(): void {
+    const { coarseNow } = this.#host
+    const leaving = this.transport.bytesLeaving
+    if (leaving > 0 && leaving !== this.#bytesLeaving) {
+      this.lastActive = coarseNow
+      this.#movedBytes += Math.abs(leaving - this.#bytesLeaving)
+    }
+    this.#bytesLeaving = leaving
+    if (this.#movedBytes < Math.min(MOVED_BYTES_MIN, this.stalledBytes)) return
+    this.#movedBytes = 0
+    this.lastMoved = coarseNow
   }
 
   /** Memory that the peer holds by being slow: a frame half sent, answers not taken. */
@@ -163,6 +193,7 @@ export class ServerConnection implements ConnectionHandler {
     if (this.closed || this.#refused) return false
     const { turn } = this.#host
     this.lastActive = this.#host.coarseNow
+    this.#movedBytes += end - start
     turn.enter()
     if (this.#paused) this.#hold(buffer, start, end)
     else this.#consume(buffer, start, end)
@@ -183,6 +214,7 @@ export class ServerConnection implements ConnectionHandler {
   onDrain(): void {
     const { turn, coarseNow } = this.#host
     this.lastActive = coarseNow
+    this.#movedBytes = MOVED_BYTES_MIN
     turn.enter()
     this.#mayContinue()
     turn.leave()
@@ -409,6 +441,13 @@ export class ServerConnection implements ConnectionHandler {
     this.#host.onRefused(this, why)
     this.#refused = true
     this.#paused = true
+    const { budget } = this.#host
+    budget.forget(this)
+    budget.give(this.#held.length)
+    this.#held = NO_BYTES
+    this.#heldAt = 0
+    // The memory that it was called for, perhaps, is for the next one.
+    budget.pass()
     this.#closeIfAnswered()
   }
 

@@ -343,7 +343,9 @@ export class Server implements ConnectionHost {
     const now = this.#clock.now()
     const idleBefore = now - this.#limits.idleMs
     for (const connection of this.#connections) {
-      if (connection.lastActive >= idleBefore || connection.replies.pending > 0) continue
+      connection.noteProgress()
+      if (connection.lastActive >= idleBefore) continue
+      if (connection.replies.pending > 0 && !connection.isRefused) continue
       this.counters.closedIdle++
       connection.close()
     }
@@ -358,9 +360,9 @@ export class Server implements ConnectionHost {
    */
   #closeStalled(now: Millis): void {
     const stalled = [...this.#connections]
-      .filter(({ lastActive, stalledBytes }) => lastActive < now - STALLED_MS && stalledBytes > 0)
+      .filter(({ lastMoved, stalledBytes }) => lastMoved < now - STALLED_MS && stalledBytes > 0)
       .sort(
-        (a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastActive - b.lastActive,
+        (a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastMoved - b.lastMoved,
       )
     for (const connection of stalled) {
       if (!this.budget.isShort) return

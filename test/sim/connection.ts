@@ -84,6 +84,10 @@ export class SimConnection implements Connection {
     return this.#waitingBytes
   }
 
+  get bytesLeaving(): number {
+    return this.#waitingBytes
+  }
+
   write(chunks: readonly Uint8Array[], done?: () => void): boolean {
     if (this.process.isDead) return false
     if (this.#isGone || this.#hasEnded) {

@@ -65,6 +65,7 @@ export class AnsweringNetwork implements Network {
       remotePort: port,
       localPort: 50_000,
       bytesWaiting: 0,
+      bytesLeaving: 0,
       start: given => {
         handler = given
         peer.open.add(given)

@@ -94,6 +94,13 @@ export class FakeTransport implements Connection {
     return this.#waiting.reduce((sum, { chunks }) => sum + chunks.reduce((bytes, chunk) => bytes + chunk.length, 0), 0)
   }
 
+  /** The peer has taken some of what waits. */
+  takenBytes = 0
+
+  get bytesLeaving(): number {
+    return Math.max(0, this.bytesWaiting - this.takenBytes)
+  }
+
   resume(): void {
     this.isPaused = false
   }

@@ -102,6 +102,7 @@ class LoopEnd implements Connection {
   readonly remotePort = 1
   readonly localPort = 1
   readonly bytesWaiting = 0
+  readonly bytesLeaving = 0
   readonly host: string
   readonly peerHost: string
   peer: LoopEnd | null = null

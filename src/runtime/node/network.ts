@@ -46,7 +46,12 @@ interface Shared {
   readonly poll: BusyPoll
 }
 
-type Handle = { readStop(): number; useUserBuffer?: unknown; readStart(): number }
+type Handle = {
+  readStop(): number
+  useUserBuffer?: unknown
+  readStart(): number
+  readonly writeQueueSize?: number
+}
 type OnRead = { buffer: () => Buffer; callback: (length: number) => boolean }
 
 export function createNodeNetwork(options: NodeNetworkOptions = {}): Network {
@@ -357,6 +362,11 @@ class NodeConnection implements Connection {
 
   get bytesWaiting(): number {
     return this.#socket.writableLength
+  }
+
+  get bytesLeaving(): number {
+    // A write counts as waiting until all of it is gone; the queue below the socket shrinks as the peer reads.
+    return (this.#socket as unknown as { _handle: Handle | null })._handle?.writeQueueSize ?? this.bytesWaiting
   }
 
   end(): void {

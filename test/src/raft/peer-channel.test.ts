@@ -48,6 +48,7 @@ class GrantingPeer implements Network {
       remotePort: 9093,
       localPort: 50_000,
       bytesWaiting: 0,
+      bytesLeaving: 0,
       start: given => {
         handler = given
         this.#open.push(given)
