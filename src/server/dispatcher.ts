@@ -170,12 +170,15 @@ export class Dispatcher<Services> implements FrameHandler {
 
   #runRaw(entry: Entry<Services>, handler: RawHandler<Services>, request: CurrentRequest): void {
     const { channel } = request
+    const { pending } = channel.replies
     try {
       handler.handleRaw(this.#services, request)
     } catch (error) {
       entry.counters.errors++
       if (!(error instanceof ProtocolError)) this.#logFailure(entry, request, error)
       channel.refuse(`${entry.api.name} ${request.apiVersion}: ${(error as Error).message}`)
+      // It failed with a place taken, whose answer never comes.
+      if (channel.replies.pending > pending) channel.close()
     }
   }
 
@@ -258,8 +261,7 @@ export class Dispatcher<Services> implements FrameHandler {
       const failed = errorResponse(entry.api, version, body, ErrorCode.UNKNOWN_SERVER_ERROR, null)
       return encodeReply(entry, version, correlationId, failed)
     } catch (error) {
-      this.#logger.error({ err: error, api: entry.api.name, version }, 'nor can one that says so: closing')
-      channel.close()
+      channel.refuse(`${entry.api.name} ${version} has no answer that can be encoded: ${(error as Error).message}`)
       return null
     }
   }

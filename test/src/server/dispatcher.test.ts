@@ -156,6 +156,29 @@ test('an answer that cannot even say that there is none ends the connection, and
   }
 })
 
+test('what was asked before a request without an answer is answered, also when both came at once', async () => {
+  const broken = handler(DeleteGroups, (_: unknown, { groupsNames }) => {
+    ;(groupsNames as string[])[0] = 'x'.repeat(40_000)
+    throw new Error('a bug')
+  })
+  const { client, clock } = await setting([heartbeat, broken as never])
+  const both = [client.frame(Heartbeat, 4, HEARTBEAT), client.frame(DeleteGroups, 2, { groupsNames: ['g'] })]
+  client.transport.feed(Buffer.concat(both))
+  await clock.settle()
+  assert.notEqual(client.receiveFrame(), null)
+  assert.equal(client.transport.isDestroyed, true)
+})
+
+test('a failure after a place for the answer was taken ends the connection all the same', async () => {
+  const broken = rawHandler<Services>(Heartbeat, 'free', (_, { channel }) => {
+    channel.replies.defer('free', 1000)
+    throw new Error('a bug')
+  })
+  const { client } = await setting([broken])
+  client.send(Heartbeat, 4, HEARTBEAT)
+  assert.equal(client.transport.isDestroyed, true)
+})
+
 test('an API that nobody serves here, a version out of range and an API of the other kind end the connection', async () => {
   const bad: ((client: WireClient) => void)[] = [
     client => client.send(SyncGroup, 5, { groupId: 'g', generationId: 1, memberId: 'm', assignments: [] }),
