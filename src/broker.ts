@@ -2,6 +2,7 @@
 import { areCompressionsAtHand, loadCompression } from '#protocol/records/compression.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
+import { AddressOverrides } from './broker/address-overrides.js'
 import { BrokerRole } from './broker/broker-role.js'
 import { ControllerRole } from './broker/controller-role.js'
 import { type NodeDirectories, openDirectories } from './broker/directories.js'
@@ -14,7 +15,7 @@ import { type LeavingParts, untilOthersHaveLeft } from './broker/leaving.js'
 import { LocalController } from './broker/local-controller.js'
 import type { BrokerPorts } from './broker/ports.js'
 import { openQuorum } from './broker/quorum.js'
-import { limitsOf, listen, type NodeServices, openServer } from './broker/serving.js'
+import { closedLimitsOf, limitsOf, listen, type NodeServices, openServer } from './broker/serving.js'
 import { advertisedVersions, noController, snapshotOf, upgradeKRaftVersion } from './broker/support.js'
 import { type ControllerPlace, QuorumControllerChannel } from './client/controller-channel.js'
 import { Forwarder } from './client/forwarder.js'
@@ -126,6 +127,7 @@ class Node {
   readonly #requests: HandledRequests<NodeServices>
   readonly #services: NodeServices
   readonly #server: Server
+  readonly #overrides: AddressOverrides
   readonly #turn = new Turn()
   readonly #pool = new BufferPool()
   readonly #budget: MemoryBudget
@@ -143,7 +145,7 @@ class Node {
     this.#directories = openDirectories(config, ports, (directory, error) => this.#onDirectoryFailure(directory, error))
     this.clusterId = this.#directories.clusterId
     this.#publisher = new MetadataPublisher(fail, { waitsToCatchUp: true })
-    this.#dynamic = new DynamicConfig(config, ports.logger, changed => this.#onOptions(changed))
+    this.#dynamic = new DynamicConfig(config, ports.logger, () => this.#onOptions())
     try {
       this.#quorum = openQuorum(config, ports, this.#directories, () => identity.controllerListeners, fail)
     } catch (error) {
@@ -157,6 +159,7 @@ class Node {
     this.#forwarder = this.#makeForwarder()
     this.#broker = this.#makeBroker(incarnationId, controllerChannel)
     this.#services = this.#makeServices()
+    this.#overrides = new AddressOverrides(ports.network)
     this.#server = this.#makeServer()
     this.#subscribe(controllerChannel)
   }
@@ -167,6 +170,8 @@ class Node {
   async start(): Promise<void> {
     // Unless it is loaded when needed: a codec that is loaded while the disk works is there when its first batch comes.
     const zstd = areCompressionsAtHand() ? null : loadCompression('zstd').catch(error => this.#warnOfZstd(error))
+    await this.#overrides.update(this.#config)
+    this.#server.updateLimits(closedLimitsOf(this.#config, this.#overrides))
     await listen(this.#server, this.#config, this.#identity)
     this.#quorum.register(this.#publisher)
     if (this.#controller !== null) this.#quorum.register(this.#controller.driver)
@@ -182,11 +187,11 @@ class Node {
     this.#quorum.setSnapshotSource(() => snapshotOf(this.#publisher))
     this.#quorum.start()
     // Controllers find each other before there is anything to serve.
-    this.#server.updateLimits({ ...limitsOf(this.#config), closedTo: 'broker' })
+    this.#server.updateLimits({ ...limitsOf(this.#config, this.#overrides), closedTo: 'broker' })
     await this.#broker?.start()
     await zstd
     this.#isOpen = true
-    this.#server.updateLimits(limitsOf(this.#options()))
+    await this.#updateLimits()
   }
 
   get activeControllerId(): number {
@@ -245,9 +250,22 @@ class Node {
     }
   }
 
-  #onOptions(changed: BrokerConfig): void {
+  #onOptions(): void {
     // Before the broker is ready nobody is let in.
-    if (this.#isOpen) this.#server.updateLimits(limitsOf(changed))
+    if (this.#isOpen) void this.#updateLimits()
+  }
+
+  async #updateLimits(): Promise<void> {
+    const limit = (): void => this.#server.updateLimits(limitsOf(this.#options(), this.#overrides))
+    // The rest does not wait for a host to be found.
+    limit()
+    const { byAddress } = this.#overrides
+    try {
+      await this.#overrides.update(this.#options())
+    } catch (error) {
+      this.#ports.logger.error({ err: error }, 'limits on connections of single addresses stay as they were')
+    }
+    if (this.#overrides.byAddress !== byAddress) limit()
   }
 
   /** One of several data directories may fail, and the others go on. */
@@ -401,6 +419,7 @@ class Node {
       pool: this.#pool,
       budget: this.#budget,
       config: this.#config,
+      overrides: this.#overrides,
       writeGathered: () => this.#broker?.replicas.appends.write(),
       services: this.#services,
     })

@@ -6,6 +6,7 @@ import type { MemoryBudget } from '../runtime/memory-budget.js'
 import type { Turn } from '../runtime/turn.js'
 import { Dispatcher } from '../server/dispatcher.js'
 import { Server, type ServerLimits } from '../server/server.js'
+import type { AddressOverrides } from './address-overrides.js'
 import type { NodeIdentity } from './identity.js'
 import type { BrokerPorts } from './ports.js'
 
@@ -25,11 +26,13 @@ export interface ServingParts {
   readonly budget: MemoryBudget
   readonly services: NodeServices
   readonly config: BrokerConfig
+  readonly overrides: AddressOverrides
   readonly writeGathered: () => void
 }
 
 /**
- * Makes server and dispatcher. Connections are accepted but wait until `updateLimits(limitsOf(config))` lets them in.
+ * Makes server and dispatcher. Connections are accepted but wait until `updateLimits(limitsOf(config, overrides))` lets
+ * them in.
  */
 export function openServer(parts: ServingParts): Server {
   const { ports, turn, pool, budget, services, config } = parts
@@ -45,7 +48,7 @@ export function openServer(parts: ServingParts): Server {
     unstableVersions: config.get('unstable.api.versions.enable'),
     writeGathered: parts.writeGathered,
   })
-  const limits = { ...limitsOf(config), connectionsMax: 0, protectedListener: null }
+  const limits = closedLimitsOf(config, parts.overrides)
   return new Server({ network, clock, logger: logger.child({ room: 'server' }), turn, pool, budget, frames, limits })
 }
 
@@ -59,12 +62,12 @@ export async function listen(server: Server, config: BrokerConfig, identity: Nod
   }
 }
 
-export function limitsOf(config: BrokerConfig): ServerLimits {
-  const overrides = new Map<string, number>()
-  for (const entry of config.get('max.connections.per.ip.overrides').split(',')) {
-    const at = entry.lastIndexOf(':')
-    if (at > 0) overrides.set(entry.slice(0, at).trim(), Number(entry.slice(at + 1)))
-  }
+/** All listeners are open, and who comes waits. */
+export function closedLimitsOf(config: BrokerConfig, overrides: AddressOverrides): ServerLimits {
+  return { ...limitsOf(config, overrides), connectionsMax: 0, protectedListener: null }
+}
+
+export function limitsOf(config: BrokerConfig, overrides: AddressOverrides): ServerLimits {
   const idleMs = config.get('connections.max.idle.ms')
   const { listeners, brokerListeners, interBrokerListenerName } = config.node
   const names = listeners.map(({ name }) => name)
@@ -77,7 +80,7 @@ export function limitsOf(config: BrokerConfig): ServerLimits {
     connectionsMaxByListener: new Map(names.map(name => [name, config.getForListener(name, 'max.connections')])),
     protectedListener: brokerListeners.length > 1 ? interBrokerListenerName : null,
     connectionsPerIpMax: config.get('max.connections.per.ip'),
-    connectionsPerIpOverrides: overrides,
+    connectionsPerIpOverrides: overrides.byAddress,
     idleMs: idleMs < 0 ? Infinity : idleMs,
   }
 }

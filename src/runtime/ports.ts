@@ -109,6 +109,11 @@ export interface Network {
   /** Rejects with an error whose message names host and port when they cannot be had. */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>
   connect(options: ConnectOptions): Promise<Connection>
+  /**
+   * The address of a host, an address itself or a name, as `remoteAddress` of its connections has it. Rejects with an
+   * error whose message names the host when it is not known.
+   */
+  addressOf(host: string): Promise<string>
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'

@@ -67,7 +67,8 @@ export class ConnectionCounts {
 
 /** How many connections an address may have. */
 export function addressLimit(limits: ConnectionCountLimits, address: string): number {
-  return limits.connectionsPerIpOverrides.get(address) ?? limits.connectionsPerIpMax
+  // Whatever interface it came by.
+  return limits.connectionsPerIpOverrides.get(address.replace(/%.*$/, '')) ?? limits.connectionsPerIpMax
 }
 
 function change(counts: Map<string, number>, key: string, by: number): void {

@@ -361,9 +361,7 @@ export class Server implements ConnectionHost {
   #closeStalled(now: Millis): void {
     const stalled = [...this.#connections]
       .filter(({ lastMoved, stalledBytes }) => lastMoved < now - STALLED_MS && stalledBytes > 0)
-      .sort(
-        (a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastMoved - b.lastMoved,
-      )
+      .sort((a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastMoved - b.lastMoved)
     for (const connection of stalled) {
       if (!this.budget.isShort) return
       this.counters.closedStalled++

@@ -48,6 +48,8 @@ export class HeldListeners implements Network {
 
   connect: Network['connect'] = options => this.#network.connect(options)
 
+  addressOf: Network['addressOf'] = host => this.#network.addressOf(host)
+
   /** Lets go of these ports, or of all, as far as nobody has taken them. */
   async release(...ports: readonly number[]): Promise<void> {
     const held = [...this.#held].filter(([port]) => ports.length === 0 || ports.includes(port))

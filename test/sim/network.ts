@@ -158,6 +158,7 @@ export class SimNetwork {
     return {
       listen: (options, onConnection) => this.#listen(hostName, process, options, onConnection),
       connect: options => this.#connect(hostName, process, options),
+      addressOf: host => Promise.resolve(host),
     }
   }
 

@@ -46,6 +46,10 @@ export class AnsweringNetwork implements Network {
     return this.#peers.get(port)?.open.size ?? 0
   }
 
+  addressOf(host: string): Promise<string> {
+    return Promise.resolve(host)
+  }
+
   listen(): Promise<Listener> {
     return Promise.reject(new Error('not here'))
   }

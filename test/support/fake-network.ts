@@ -152,6 +152,10 @@ export class FakeNetwork implements Network {
     })
   }
 
+  addressOf(host: string): Promise<string> {
+    return Promise.resolve(host)
+  }
+
   connect({ host, port }: ConnectOptions): Promise<Connection> {
     return Promise.reject(new Error(`cannot connect to ${host}:${port}: there is nobody`))
   }

@@ -28,6 +28,7 @@ export class LoopNetwork {
     return {
       listen: (options, onConnection) => this.#listen(host, options, onConnection),
       connect: options => this.#connect(host, options),
+      addressOf: name => Promise.resolve(name),
     }
   }
 

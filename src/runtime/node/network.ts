@@ -60,6 +60,7 @@ export function createNodeNetwork(options: NodeNetworkOptions = {}): Network {
   return {
     listen: (listen, onConnection) => startListener(listen, shared, rewrap, onConnection),
     connect: connect => openConnection(connect, shared),
+    addressOf,
   }
 }
 
@@ -101,6 +102,15 @@ async function bindAddress(host: string): Promise<string> {
   if (host === '' || net.isIP(host) !== 0) return host
   const addresses = await lookup(host, { all: true })
   return (addresses.find(({ family }) => family === 4) ?? addresses[0]!).address
+}
+
+async function addressOf(host: string): Promise<string> {
+  try {
+    const address = (await bindAddress(host)).replace(/%.*$/, '')
+    return net.isIPv6(address) ? plainAddress(new net.SocketAddress({ address, family: 'ipv6' }).address) : address
+  } catch (error) {
+    throw new Error(`${host}: ${reason(error)}`, { cause: error })
+  }
 }
 
 function openConnection(options: ConnectOptions, shared: Shared): Promise<Connection> {
@@ -150,6 +160,13 @@ function reason(error: unknown): string {
 }
 
 const MAPPED_IPV4 = '::ffff:'
+
+/** IPv4 in IPv6 clothes is IPv4. */
+function plainAddress(address: string): string {
+  return address.startsWith(MAPPED_IPV4) && net.isIPv4(address.slice(MAPPED_IPV4.length))
+    ? address.slice(MAPPED_IPV4.length)
+    : address
+}
 
 /**
  * A second Socket around the handle of an accepted one, which reads where we say; null if this Node.js has no such
@@ -207,8 +224,7 @@ class NodeConnection implements Connection {
     this.#shared = shared
     this.#usesData = usesData
     this.#target = shared.buffer
-    const address = socket.remoteAddress ?? ''
-    this.remoteAddress = address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address
+    this.remoteAddress = plainAddress(socket.remoteAddress ?? '')
     this.remotePort = socket.remotePort ?? 0
     this.localPort = socket.localPort ?? 0
     socket.on('error', error => {

@@ -42,7 +42,7 @@ function begin(callsMax = 10) {
         return { throttleTimeMs: 0, errorCode: 0, producerIdStart: 5, producerIdLen: 1 } as unknown as Decoded<R>
       },
     },
-    network: { listen: network.listen, connect },
+    network: { listen: network.listen, connect, addressOf: network.addressOf },
     clock,
     logger,
     clientId: 'test',

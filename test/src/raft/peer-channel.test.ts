@@ -34,6 +34,10 @@ class GrantingPeer implements Network {
   failure: Error | null = null
   voteVersionMax = 2
 
+  addressOf(host: string): Promise<string> {
+    return Promise.resolve(host)
+  }
+
   listen(): Promise<Listener> {
     return Promise.reject(new Error('not here'))
   }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -47,6 +49,29 @@ test('options that are no strings are told by name', async () => {
   const refusal = { name: 'TypeError', message: /num\.partitions is the number 3; allowed are strings, as '3'/ }
   await assert.rejects(startBroker({ options }), refusal)
   await assert.rejects(startCluster({ brokers: 1, options }), refusal)
+})
+
+test('limits on connections of single hosts name them, or their addresses in any form', async () => {
+  const overrides = 'localhost:2, 0:0:0:0:0:0:0:1:5'
+  await using broker = await startBroker({ options: { 'max.connections.per.ip.overrides': overrides } })
+  const sockets: Socket[] = []
+  for (let i = 0; i < 3; i++) {
+    const socket = connect(broker.port, '127.0.0.1')
+    socket.on('error', () => {})
+    sockets.push(socket)
+    await once(socket, 'connect')
+  }
+  await once(sockets[2]!, 'close')
+  assert.deepEqual(
+    sockets.map(({ closed }) => closed),
+    [false, false, true],
+  )
+  for (const socket of sockets) socket.destroy()
+})
+
+test('a host that cannot be found ends the start with a message', async () => {
+  const options = { 'max.connections.per.ip.overrides': '127.0.0.1:5,nobody.invalid:3' }
+  await assert.rejects(startBroker({ options }), /^Error: max\.connections\.per\.ip\.overrides: nobody\.invalid: /)
 })
 
 test('nothing of a cluster that is closed starts again', async context => {

@@ -263,6 +263,14 @@ test('the rest of a large frame goes straight into the buffer that is asked for'
   await ends.close()
 })
 
+test('hosts have the address that their connections show', async () => {
+  const network = createNodeNetwork()
+  const hosts = ['localhost', '10.1.2.3', '0:0:0:0:0:0:0:1', 'FE80::0:1%eth0', '::ffff:10.1.2.3', '2001:DB8:0::0:7']
+  const addresses = ['127.0.0.1', '10.1.2.3', '::1', 'fe80::1', '10.1.2.3', '2001:db8::7']
+  assert.deepEqual(await Promise.all(hosts.map(host => network.addressOf(host))), addresses)
+  await assert.rejects(network.addressOf('nobody.invalid'), /^Error: nobody\.invalid: /)
+})
+
 test('an address in use and a name that nobody knows are told with host and port', async () => {
   const network = createNodeNetwork()
   const listener = await network.listen({ host: 'localhost', port: 0, backlog: 10 }, () => {})
