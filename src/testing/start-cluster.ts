@@ -21,6 +21,7 @@ import { HeldListeners } from './held-listeners.js'
 import { NodeStart } from './node-start.js'
 import { optionTexts } from './option-texts.js'
 import type { Roles } from './roles.js'
+import { RunDisk } from './run-disk.js'
 import { silentLogger } from './silent-logger.js'
 
 export interface StartClusterOptions {
@@ -102,7 +103,8 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<E
     await cluster.start()
     return cluster
   } catch (error) {
-    await cluster.close()
+    // Why it could not start says more than what went wrong afterwards.
+    await cluster.close().catch(() => {})
     throw error
   }
 }
@@ -215,8 +217,9 @@ class Cluster implements EmbeddedCluster {
   async addNode({ roles = 'broker', options = {} }: AddNodeOptions = {}): Promise<ClusterNode> {
     this.#expectOpen()
     if (roles !== 'broker' && this.#hasStaticVoters) throw new Error('voters that are static cannot be joined')
-    const nodeId = Math.max(0, ...this.nodes.map(node => node.nodeId)) + 1
     const controllerPort = roles === 'broker' ? 0 : await this.#network.hold()
+    // Another may have been added meanwhile.
+    const nodeId = Math.max(0, ...this.nodes.map(node => node.nodeId)) + 1
     const node = new Node(nodeId, roles, controllerPort, this.#ports.random.uuid())
     this.nodes.push(node)
     try {
@@ -232,6 +235,7 @@ class Cluster implements EmbeddedCluster {
 
   /** A node that could not be added is none: clients are not sent to it, and its place is free. */
   async #takeBack(node: Node): Promise<void> {
+    node.retire()
     await node.stop()
     await this.#network.release(node.controllerPort)
     this.nodes.splice(this.nodes.indexOf(node), 1)
@@ -285,10 +289,12 @@ class Cluster implements EmbeddedCluster {
 
   async #close(): Promise<void> {
     // While they leave, there is a controller that lets them go.
-    await Promise.all(this.nodes.map(node => node.leave()))
-    await Promise.all(this.nodes.map(node => node.stop()))
+    const left = await Promise.allSettled(this.nodes.map(node => node.leave()))
+    // One that cannot be stopped in order holds up no other.
+    const stopped = await Promise.allSettled(this.nodes.map(node => node.stop()))
     await this.#network.release()
     if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true })
+    for (const outcome of [...left, ...stopped]) if (outcome.status === 'rejected') throw outcome.reason
   }
 
   /** Formats a node if it is new, and makes it ready to be started. */
@@ -302,8 +308,7 @@ class Cluster implements EmbeddedCluster {
         ] as const)
       : (['controller.quorum.bootstrap.servers', addresses(controllers.map(one => one.bootstrapControllers))] as const)
     const own = { ...options, ...this.#options.nodeOptions?.(node.nodeId) }
-    const logger = (this.#options.logger ?? silentLogger).child({ node: node.nodeId })
-    const ports = { ...this.#ports, logger }
+    const ports = { ...this.#ports, logger: (this.#options.logger ?? silentLogger).child({ node: node.nodeId }) }
     const configOf = (brokerPort: number): BrokerConfig => {
       this.#expectOpen()
       const properties = new Map([
@@ -326,6 +331,7 @@ class Cluster implements EmbeddedCluster {
     const formatAs = (kind: InitialQuorum, directoryId: string): void =>
       formatNode(configOf(0), this.clusterId, directoryId, kind, ports)
     const replaceDisk = (): void => {
+      this.#expectOpen()
       rmSync(directory, { recursive: true, force: true })
       formatAs(this.#quorumOfJoining(node), this.#ports.random.uuid())
     }
@@ -375,6 +381,7 @@ class Node implements ClusterNode {
   #brokerPort = 0
   /** From the beginning of its start to the beginning of its end. */
   #broker: Broker | null = null
+  #disk: RunDisk | null = null
   #starting: NodeStart | null = null
   #stopping: Broker | null = null
   /** Resolves when the broker before has let go of its files and its ports. */
@@ -416,7 +423,8 @@ class Node implements ClusterNode {
     this.directory = directory
     this.#replaceDisk = replaceDisk
     this.#create = () => {
-      const broker = createBroker(configOf(this.#brokerPort), ports)
+      this.#disk = new RunDisk(ports.disk)
+      const broker = createBroker(configOf(this.#brokerPort), { ...ports, disk: this.#disk.disk })
       void broker.failed.then(fail)
       return broker
     }
@@ -437,8 +445,15 @@ class Node implements ClusterNode {
       this.#brokerPort = broker.listeners.find(({ kind }) => kind === 'broker')?.port ?? 0
     } catch (error) {
       // Ended by somebody else, it may start again by now.
-      if (this.#starting === own) await this.stop()
+      if (this.#starting === own) await this.stop().catch(() => {})
       throw error
+    }
+  }
+
+  /** It never starts again. */
+  retire(): void {
+    this.#create = () => {
+      throw new Error(`node ${this.nodeId} could not be added to the cluster`)
     }
   }
 
@@ -465,7 +480,9 @@ class Node implements ClusterNode {
 
   kill(): void {
     const broker = this.#letGo('killed') ?? this.#stopping
-    broker?.abandon()
+    if (broker === null) return
+    broker.abandon()
+    this.#stopped = Promise.all([this.#stopped, this.#disk!.kill()]).then(() => {})
   }
 
   /** The broker that runs, or is starting and not waited for any more; null if there is none. */

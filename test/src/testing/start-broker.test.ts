@@ -78,7 +78,10 @@ test('nothing of a cluster that is closed starts again', async context => {
   const cluster = await startCluster({ brokers: 1, dataDirectory: temporaryDirectory(context) })
   await cluster.close()
   await assert.rejects(cluster.addNode(), /the cluster is closed/)
-  await assert.rejects(cluster.nodes[0]!.start(), /the cluster is closed/)
+  const [node] = cluster.nodes
+  await assert.rejects(node!.start(), /the cluster is closed/)
+  assert.throws(() => node!.replaceDisk(), /the cluster is closed/)
+  assert.ok(readdirSync(node!.directory).includes('__cluster_metadata-0'), 'it keeps its data')
 })
 
 test('a cluster is not begun where data lies of which nobody knows what it is of', async context => {

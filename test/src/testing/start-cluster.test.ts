@@ -392,10 +392,25 @@ test('a node that cannot be added is none of the cluster', async () => {
   await using cluster = await startCluster({ brokers: 1 })
   const { bootstrapServers } = cluster
   await assert.rejects(cluster.addNode({ options: { 'num.partitions': 'many' } }), /num\.partitions/)
+  const adding = cluster.addNode()
+  const lost = nodeOf(cluster, 2)
+  lost.kill()
+  await assert.rejects(adding, /killed before it was ready/)
+  await assert.rejects(lost.start(), /node 2 could not be added/)
   const roles = 'controller'
   await assert.rejects(cluster.addNode({ roles, options: { 'num.partitions': 'many' } }), /num\.partitions/)
   assert.deepEqual([cluster.nodes.length, cluster.bootstrapServers], [1, bootstrapServers])
   assert.equal((await cluster.addNode()).nodeId, 2)
+})
+
+test('nodes that are added at the same moment are different ones', async () => {
+  await using cluster = await startCluster({ brokers: 1 })
+  const added = await Promise.all([
+    cluster.addNode({ roles: 'controller' }),
+    cluster.addNode({ roles: 'controller' }),
+    cluster.addNode(),
+  ])
+  assert.deepEqual(added.map(({ nodeId }) => nodeId).sort(), [2, 3, 4])
 })
 
 test('a node that is being added when the cluster is closed says so', async () => {
