@@ -249,17 +249,31 @@ export class Server implements ConnectionHost {
   #closeExcess(kind: ListenerKind): void {
     const excess = this.#counts.excess(kind, this.#limits)
     if (excess === 0) return
-    const { protectedListener } = this.#limits
-    const others = [...this.#connections].filter(
-      ({ listenerKind, listenerName }) => listenerKind === kind && listenerName !== protectedListener,
-    )
     // What is closed counts until its socket is gone.
-    const open = others.filter(({ closed }) => !closed).sort((a, b) => a.lastActive - b.lastActive)
-    for (const connection of open.slice(0, Math.max(0, excess - (others.length - open.length)))) {
-      this.counters.refusedByCount++
-      this.#refusals.warn({ client: connection.clientAddress }, 'too many connections, closed the most silent')
-      connection.close()
+    let leaving = 0
+    let mostSilent: ServerConnection | null = null
+    for (const connection of this.#connections) {
+      if (!this.#mayMakeRoom(connection, kind)) continue
+      if (connection.closed) leaving++
+      else if (mostSilent === null || connection.lastActive < mostSilent.lastActive) mostSilent = connection
     }
+    const needed = excess - leaving
+    // One that came makes one too many, and nothing is sorted for it: there may be very many, and others to come.
+    if (needed === 1 && mostSilent !== null) this.#closeForRoom(mostSilent)
+    if (needed <= 1) return
+    const open = [...this.#connections].filter(each => !each.closed && this.#mayMakeRoom(each, kind))
+    open.sort((a, b) => a.lastActive - b.lastActive)
+    for (const connection of open.slice(0, needed)) this.#closeForRoom(connection)
+  }
+
+  #mayMakeRoom({ listenerKind, listenerName }: ServerConnection, kind: ListenerKind): boolean {
+    return listenerKind === kind && listenerName !== this.#limits.protectedListener
+  }
+
+  #closeForRoom(connection: ServerConnection): void {
+    this.counters.refusedByCount++
+    this.#refusals.warn({ client: connection.clientAddress }, 'too many connections, closed the most silent')
+    connection.close()
   }
 
   markReplying(connection: ServerConnection): void {
