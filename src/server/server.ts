@@ -369,13 +369,16 @@ export class Server implements ConnectionHost {
   }
 
   /**
-   * Begins with those that do not wait for memory themselves and have not moved for the longest time, and closes no
-   * more than are needed for the first who waits.
+   * Begins with those that do not wait for memory themselves and hold the most of it, and closes no more than are
+   * needed for the first who waits.
    */
   #closeStalled(now: Millis): void {
     const stalled = [...this.#connections]
       .filter(({ lastMoved, stalledBytes }) => lastMoved < now - STALLED_MS && stalledBytes > 0)
-      .sort((a, b) => Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || a.lastMoved - b.lastMoved)
+      .sort(
+        (a, b) =>
+          Number(this.budget.isWaiting(a)) - Number(this.budget.isWaiting(b)) || b.stalledBytes - a.stalledBytes,
+      )
     for (const connection of stalled) {
       if (!this.budget.isShort) return
       this.counters.closedStalled++

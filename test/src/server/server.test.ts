@@ -93,6 +93,18 @@ test('who takes a large answer slowly is not idle', async () => {
   assert.deepEqual([slow.isDestroyed, silent.isDestroyed], [false, true])
 })
 
+test('while memory is short, who holds the most of it goes first', async () => {
+  const { budget, clock, server, dial } = await setting({}, 1_200_000)
+  budget.take(500_000)
+  const [small, large, other] = [dial(), dial(), dial()]
+  small.feed(frame(1000).subarray(0, 100))
+  large.feed(frame(290_000).subarray(0, 100_000))
+  other.feed(frame(290_000), 100_000)
+  await clock.advance(20_000)
+  assert.deepEqual([small.isDestroyed, large.isDestroyed], [false, true])
+  assert.equal(server.counters.closedStalled, 1)
+})
+
 test('while memory is short, a byte now and then does not keep what others wait for', async () => {
   const { budget, clock, server, dial } = await setting({}, 1_200_000)
   budget.take(500_000)
