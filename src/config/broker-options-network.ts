@@ -46,11 +46,15 @@ export const networkOptions = {
     mode: 'cluster-wide',
     acts: true,
   }),
-  'max.connections.per.ip.overrides': string('', 'Exceptions to max.connections.per.ip, as address:count.', {
-    importance: 'MEDIUM',
-    mode: 'cluster-wide',
-    acts: true,
-  }),
+  'max.connections.per.ip.overrides': string(
+    '',
+    'Exceptions to max.connections.per.ip, as host:count; hosts are looked up.',
+    {
+      importance: 'MEDIUM',
+      mode: 'cluster-wide',
+      acts: true,
+    },
+  ),
   'max.connections': int(INT_MAX, 'Connections allowed at one time.', {
     rule: atLeast(0),
     importance: 'MEDIUM',
