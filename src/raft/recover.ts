@@ -50,6 +50,8 @@ export function recoverMetadata(disk: Disk, log: RaftLog, logger: Logger): Recov
     const { endOffset } = newest.id
     logger.warn({ directory, endOffset }, `the metadata log ends before its snapshot and goes on at ${endOffset}`)
     log.truncateFullyAndStartAt(endOffset)
+    // The oldest snapshot stands for where the log begins.
+    dropCovered(snapshots, log)
   }
   const election = readQuorumState(disk, directory)
   const changes = [

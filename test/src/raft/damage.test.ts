@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SnapshotWriter } from '#src/metadata/snapshot-file.js'
 import { MetadataStartError } from '#src/raft/quorum-state.js'
 import { SimDisk } from '../../support/sim-disk.js'
 import { openNode, partitionPath, type RaftNode, snapshotsOf, startNode, stop, topicRecord } from './support/rig.js'
@@ -120,6 +121,24 @@ test('files that were not finished, or are about to go, are removed', async () =
   for (const name of leftovers) node.disk.writeFile(`${partitionPath}/${name}`, Buffer.from('x'))
   openNode({ disk: node.disk, clock: node.clock })
   for (const name of leftovers) assert(!node.disk.exists(`${partitionPath}/${name}`), name)
+})
+
+test('where the log goes on after the snapshot of a leader, those before it go: the oldest says where it begins', async () => {
+  const { disk } = await withSnapshots()
+  const id = { endOffset: 20, epoch: 3 }
+  const content = { id, lastContainedLogTimestamp: 0, kraftVersion: 0, voters: null }
+  const writer = new SnapshotWriter(disk, partitionPath, content, () => 0)
+  writer.append(topicRecord('later'))
+  writer.finishNow()
+  // The power failed before the log was cut.
+  const node = await startNode({ disk: disk.killed() })
+  const names = node.disk.list(partitionPath).map(entry => entry.name)
+  assert.deepEqual(
+    names.filter(name => name.endsWith('.checkpoint')),
+    ['00000000000000000020-0000000003.checkpoint'],
+  )
+  assert.equal(node.log.logStartOffset, 20)
+  assert.deepEqual(node.witness.topics, ['later'])
 })
 
 test('records that nobody knows stop the node, and nothing after them is served', async () => {
