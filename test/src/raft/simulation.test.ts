@@ -12,7 +12,7 @@ function run(seed: number): Simulation {
   const simulation = new Simulation(new SeededRandom(seed))
   try {
     simulation.act(30_000)
-    simulation.heal(20_000)
+    simulation.heal(60_000)
   } catch (error) {
     throw new Error(`SEED=${seed} RUNS=1: ${(error as Error).message}`, { cause: error })
   }

@@ -102,6 +102,10 @@ export class Replica {
   /** What the listeners would have seen. */
   committedOffset = -1
   leader = { leaderId: -1, epoch: 0 }
+  /** The power goes after so many effects. */
+  effectsLeft = Infinity
+  /** Nothing is done any more. */
+  isGone = false
   readonly #randomBelow: (bound: number) => number
   #receiving: { id: SnapshotId; bytes: number; handle: ModelSnapshot | null } | null = null
 
@@ -138,6 +142,11 @@ export class Replica {
     const events = [event]
     for (let next = events.shift(); next !== undefined; next = events.shift()) {
       for (const effect of this.raft.step(next, now)) {
+        if (this.effectsLeft-- <= 0) {
+          if (effect.type === 'installSnapshot' && this.#randomBelow(2) === 0) this.#putInPlace()
+          this.isGone = true
+          return all
+        }
         all.push(effect)
         const followUp = this.#perform(effect)
         if (followUp !== null) events.unshift(followUp)
@@ -167,7 +176,7 @@ export class Replica {
       case 'appendFetched':
         for (const batch of (effect.handle as ModelBatch[]).slice(0, effect.batchCount)) {
           assert.equal(batch.baseOffset, endOffsetOf(disk))
-          disk.batches.push(batch)
+          disk.batches.push({ ...batch })
         }
         assert.equal(endOffsetOf(disk), effect.endOffset)
         return null
@@ -205,11 +214,17 @@ export class Replica {
     return null
   }
 
-  #install(id: SnapshotId): RaftEvent {
+  #putInPlace(): ModelSnapshot {
     const snapshot = this.#receiving?.handle
     assert(snapshot !== null && snapshot !== undefined)
     this.#receiving = null
+    this.#addSnapshot(snapshot)
+    return snapshot
+  }
+
+  #install(id: SnapshotId): RaftEvent {
     const { disk } = this
+    const snapshot = this.#putInPlace()
     disk.batches = []
     disk.startOffset = id.endOffset
     disk.syncedOffset = id.endOffset
@@ -222,17 +237,30 @@ export class Replica {
     this.disk.syncedOffset = endOffsetOf(this.disk)
   }
 
-  /** Writes a snapshot of what is committed below `endOffset`. */
-  takeSnapshot(endOffset: number, content: readonly ModelBatch[]): void {
+  /** A snapshot of what is committed below `endOffset`; it is not in place before `addSnapshot`. */
+  makeSnapshot(endOffset: number, content: readonly ModelBatch[]): ModelSnapshot {
     const { kraftVersion, voters } = this.raft.quorumAt(endOffset)
     const epoch = queries(this.disk).epochOf(endOffset - 1)
     const id = { endOffset, epoch: epoch === -1 ? 0 : epoch }
     const offset = endOffset - 1
     const changes =
       kraftVersion === 0 ? [] : [voters === null ? { offset, kraftVersion } : { offset, kraftVersion, voters }]
-    this.disk.snapshots = this.disk.snapshots.filter(snapshot => compare(snapshot.id, id) !== 0)
-    this.disk.snapshots.push({ id, changes, content })
+    return { id, changes, content }
+  }
+
+  #addSnapshot(added: ModelSnapshot): void {
+    this.disk.snapshots = this.disk.snapshots.filter(snapshot => compare(snapshot.id, added.id) !== 0)
+    this.disk.snapshots.push(added)
     this.disk.snapshots.sort((a, b) => compare(a.id, b.id))
+  }
+
+  /** Puts it in place, unless one of a leader has taken the place of what it holds. */
+  addSnapshot(snapshot: ModelSnapshot): void {
+    if (snapshot.id.endOffset >= this.disk.startOffset) this.#addSnapshot(snapshot)
+  }
+
+  takeSnapshot(endOffset: number, content: readonly ModelBatch[]): void {
+    this.addSnapshot(this.makeSnapshot(endOffset, content))
   }
 
   /** Drops old snapshots and the log below the newest; whole batches only. */

@@ -141,6 +141,8 @@ export interface NodeOptions {
   readonly channel?: RaftChannel
   readonly format?: Partial<FormatOptions>
   readonly segmentBytes?: number
+  /** What it draws comes of this; its id when not given. */
+  readonly seed?: number
 }
 
 export interface RaftNode {
@@ -166,7 +168,7 @@ export function staticVoters(ids: readonly number[]): VoterSet {
 /** Formats the disk if it is not, and opens the node on it. It is not started. */
 export function openNode(options: NodeOptions = {}): RaftNode {
   const { nodeId = 1, disk = new SimDisk(), clock = new VirtualClock(), limits = {} } = options
-  const random = new SeededRandom(nodeId)
+  const random = new SeededRandom(options.seed ?? nodeId)
   const logger = new RecordingLogger()
   const faults: Error[] = []
   const ports = { disk, wallTime: () => clock.wallTime(), uuid: () => random.uuid() }
@@ -287,7 +289,7 @@ export class MemoryNetwork {
   }
 }
 
-function roundTrip<Out, In>(
+export function roundTrip<Out, In>(
   codec: { read(reader: Reader): Out; write(writer: Writer, value: In): void },
   value: In,
 ): Out {
@@ -300,7 +302,7 @@ function roundTrip<Out, In>(
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: one function for requests of every shape
-function answer(node: RaftNode, api: string, version: number, request: any): Promise<unknown> {
+export function answer(node: RaftNode, api: string, version: number, request: any): Promise<unknown> {
   const source = { listenerName: 'CONTROLLER', clusterId }
   const ask = node.driver.asker()
   switch (api) {
