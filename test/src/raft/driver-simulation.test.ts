@@ -3,10 +3,10 @@ import { SeededRandom, testSeed } from '../../support/random.js'
 import { DriverSimulation } from './support/driver-simulation.js'
 
 /** SEED=n RUNS=m for others than these; a failure prints the seed of its run. */
-const runs = Number(process.env.RUNS ?? 8)
+const runs = Number(process.env.RUNS ?? 6)
 
 /** Seeds that once found something. */
-const remembered: readonly number[] = []
+const remembered: readonly number[] = [3002, 3014]
 
 async function run(seed: number): Promise<Record<string, number>> {
   const simulation = new DriverSimulation(new SeededRandom(seed))

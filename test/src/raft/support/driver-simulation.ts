@@ -7,6 +7,7 @@ import type { VoterSet } from '#src/raft/voters.js'
 import type { SeededRandom } from '../../../support/random.js'
 import { type DiskMachine, SimDisk } from '../../../support/sim-disk.js'
 import { VirtualClock } from '../../../support/virtual-clock.js'
+import { drawPace, drawWorld, type Happening } from './happenings.js'
 import { Ledger, LedgerListener } from './ledger.js'
 import { directoryOf } from './replica.js'
 import {
@@ -33,28 +34,6 @@ interface Host extends Place {
   directories: number
   isStopping: boolean
 }
-
-/** How long an fdatasync takes at most, in election timeouts. */
-const paces = [0, 0.1, 1, 5]
-
-/** What happens, and how often at most. */
-const happenings = {
-  append: 40,
-  storm: 16,
-  cut: 12,
-  mend: 2,
-  power: 4,
-  kill: 2,
-  stop: 3,
-  snapshot: 16,
-  resign: 4,
-  voters: 10,
-  replace: 3,
-  pace: 3,
-  overtake: 6,
-} as const
-
-type Happening = keyof typeof happenings
 
 type Quorum = 'static' | 'initial controllers' | 'grown from one'
 
@@ -90,29 +69,23 @@ export class DriverSimulation {
     this.#voterIds = Array.from({ length: voterCount }, (_, index) => index + 1)
     this.#autoJoins = random.below(2) === 0
     this.#hurries = random.below(2) === 0
+    const world = drawWorld(random)
     this.#patience = random.pick([100, 200, 400])
-    this.#syncDelayMax = this.#patience * random.pick(paces)
-    this.#stuckness = random.pick([0, 0.03, 0.2])
+    this.#syncDelayMax = this.#patience * world.pace
+    this.#stuckness = world.stuckness
     this.#network = new WildNetwork(this.#clock, random, this.#hosts)
-    const dangerous = random.pick(['Vote', 'Vote', 'Fetch', 'FetchSnapshot', 'BeginQuorumEpoch', 'none'])
-    const danger = random.pick([0, 0, 0.02, 0.2])
     this.#network.onAsked = (api, id, request) => {
       if (api === 'Vote') this.#ledger.asksForVotes(request as VoteRequest)
-      if (!this.#isHealing && api === dangerous && random.next() < danger) this.#losePowerSoon(id)
+      if (!this.#isHealing && api === world.dangerous && random.next() < world.danger) this.#losePowerSoon(id)
     }
-    this.#network.loss = random.pick([0, 0, 0.05, 0.2])
-    this.#network.delayMax = 1 + this.#patience * random.pick([0, 0.1, 0.1, 0.5, 2])
     const limits = {
       recordBytesBetween: random.pick([200, 200, 1000, 1_000_000]),
       intervalMs: random.pick([0, 700]),
-      retentionBytes: random.pick([1, 1, 1, 2000, -1]),
+      retentionBytes: world.retentionBytes,
       deleteDelayMs: random.pick([1, 1000]),
     }
     const segmentBytes = random.pick([1000, 1500, 6000])
-    this.#habits = Object.entries(happenings).flatMap(([name, often]) => {
-      const times = name === 'append' ? often : Math.ceil(often * random.pick([0, 0, 0.25, 1]))
-      return Array<Happening>(times).fill(name as Happening)
-    })
+    this.#habits = world.habits
     const total = voterCount + random.below(3)
     for (let id = 1; id <= total; id++) {
       const isController = id <= voterCount || random.below(2) === 0
@@ -392,7 +365,7 @@ export class DriverSimulation {
       case 'overtake':
         return this.#overtake(this.#random.below(2) === 0 ? host : this.#leader())
       case 'pace':
-        this.#syncDelayMax = this.#patience * this.#random.pick(paces)
+        this.#syncDelayMax = this.#patience * drawPace(this.#random)
     }
   }
 
