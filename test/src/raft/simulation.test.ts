@@ -6,7 +6,7 @@ import { Simulation } from './support/simulation.js'
 const runs = Number(process.env.RUNS ?? 40)
 
 /** Seeds that once found something. */
-const remembered: readonly number[] = []
+const remembered: readonly number[] = [82]
 
 function run(seed: number): Simulation {
   const simulation = new Simulation(new SeededRandom(seed))
