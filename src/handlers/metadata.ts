@@ -143,14 +143,15 @@ async function missingTopics(
   listenerName: string,
   apiVersion: number,
 ): Promise<ResponseTopic[]> {
-  const illegal = names.filter(name => topicNameProblem(name) !== null)
+  const isLegal = (name: string): boolean => topicNameProblem(name) === null
   if (!mayCreate) {
-    return names.map(name => {
-      const isLegal = !illegal.includes(name)
-      return failure(name, isLegal ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION)
-    })
+    return names.map(name =>
+      failure(name, isLegal(name) ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION),
+    )
   }
-  const legal = names.filter(name => !illegal.includes(name))
+  const legal: string[] = []
+  const illegal: string[] = []
+  for (const name of names) (isLegal(name) ? legal : illegal).push(name)
   const made = services.topicMaker.autoCreate(legal)
   const answers = legal.map(async name => {
     const errorCode = await made.get(name)!.then(() => ErrorCode.NONE, creationError)

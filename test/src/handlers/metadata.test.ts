@@ -239,3 +239,16 @@ test('every version can be written', async () => {
     assert.deepEqual(brief(await ask({ topics: byName('t') }, { apiVersion })), [['t', 0, 1]])
   }
 })
+
+test('as many illegal names as a request has room for are looked through once, not once for each', async () => {
+  const { ask } = begin()
+  const names = Array.from({ length: 200_000 }, (_, index) => `?${index}`)
+  for (const allowAutoTopicCreation of [true, false]) {
+    const { topics } = await ask(
+      { topics: names.map(name => ({ name, topicId: ZERO_UUID })), allowAutoTopicCreation },
+      { apiVersion: 9 },
+    )
+    assert.equal(topics.length, names.length)
+    assert.ok(topics.every(({ errorCode }) => errorCode === ErrorCode.INVALID_TOPIC_EXCEPTION))
+  }
+})
