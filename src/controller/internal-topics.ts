@@ -115,9 +115,9 @@ export class TopicMaker {
       return underway === undefined
     })
     if (missing.length === 0) return made
-    const answer = this.#ask(missing)
+    const answer = this.#ask(missing).then(({ topics: answers }) => new Map(answers.map(topic => [topic.name, topic])))
     for (const { name } of missing) {
-      const one = answer.then(response => checked(response, name)).finally(() => this.#underway.delete(name))
+      const one = answer.then(answers => checked(answers.get(name)!)).finally(() => this.#underway.delete(name))
       this.#underway.set(name, one)
       made.set(name, one)
     }
@@ -130,8 +130,7 @@ export class TopicMaker {
   }
 }
 
-function checked({ topics }: CreateTopicsResponse, name: string): void {
-  const { errorCode, errorMessage } = topics.find(topic => topic.name === name)!
+function checked({ errorCode, errorMessage }: CreateTopicsResponse['topics'][number]): void {
   if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) return
   throw new ApiError(errorCode as ErrorCode, errorMessage ?? undefined)
 }

@@ -60,16 +60,21 @@ export function splitOptions<Entry>(
     forController: part(false),
     forThisNode: part(true),
     merge: (fromController, fromThisNode) => {
-      const remote = [...((fromController as AlterAnswer | null)?.responses ?? [])]
-      const local = [...((fromThisNode as AlterAnswer | null)?.responses ?? [])]
+      // By iterators: to shift a long list once for each of its elements takes minutes.
+      const remote = answersOf(fromController)
+      const local = answersOf(fromThisNode)
       const responses = resources.map(resource => {
         const problem = refused.get(resource)
-        if (problem === undefined) return (isForThisNode(resource) ? local.shift() : remote.shift())!
+        if (problem === undefined) return (isForThisNode(resource) ? local : remote).next().value!
         return { ...problem, resourceType: resource.resourceType, resourceName: resource.resourceName }
       })
       return { throttleTimeMs: 0, responses }
     },
   }
+}
+
+function answersOf(answer: object | null): Iterator<AlterResponse, undefined> {
+  return ((answer as AlterAnswer | null)?.responses ?? []).values()
 }
 
 function keyOf({ resourceType, resourceName }: Resource<unknown>): string {

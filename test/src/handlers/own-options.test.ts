@@ -22,7 +22,7 @@ function begin() {
     deadline: () => 0,
     isLocal: false,
     forward: async (_api: unknown, _context: unknown, request: Asked) => {
-      forwardedNames.push(...request.resources.map(({ resourceName }) => resourceName))
+      for (const { resourceName } of request.resources) forwardedNames.push(resourceName)
       const responses = request.resources.map(({ resourceType, resourceName }) => ({
         resourceType,
         resourceName,
@@ -104,4 +104,11 @@ test('nothing asked is asked of the controller all the same, for it may refuse e
   const { asks, forwardedNames } = begin()
   assert.deepEqual(await asks.AlterConfigs!([]), [])
   assert.deepEqual(forwardedNames, [])
+})
+
+test('the answers of a controller to very many resources are put in their places in one pass', async () => {
+  const { asks } = begin()
+  const changes = Array.from({ length: 150_000 }, (_, i): Change => [2, `t${i}`, 'retention.ms', '1'])
+  const answers = (await asks['IncrementalAlterConfigs']!(changes)) as Answer[]
+  assert.deepEqual([answers.length, answers[149_999]], [150_000, ['t149999', 0, null]])
 })
