@@ -22,7 +22,8 @@ export interface OffsetFetchServices {
 
 /**
  * OffsetFetch 1-10.
- * Behaviour: a partition without a committed offset has -1 and no error, and so has an unknown group.
+ * Behaviour: a partition without a committed offset has -1 and no error, and so has an unknown group. What is named
+ *            twice is answered once: a request has room for very many names of a group with very many offsets.
  * Versions:  2 null topics for all, an error for the whole answer (before: the same in every partition), 3 throttle
  *            time, 5 leader epoch, 6 flexible, 7 requireStable (KIP-447), 8 several groups (KIP-709), 9 member id and
  *            epoch (KIP-848; of no effect on classic groups), 10 topic ids for names.
@@ -30,18 +31,50 @@ export interface OffsetFetchServices {
 export const offsetFetch = handler(OffsetFetch, async (services: OffsetFetchServices, request, { apiVersion }) => {
   const { requireStable } = request
   if (apiVersion >= 8) {
-    const fetched = request.groups.map(async ({ groupId, topics }) => ({
+    const fetched = withoutRepeats(request.groups).map(async ({ groupId, topics }) => ({
       groupId,
       ...(await fetchGroup(services, { groupId, topics, requireStable, usesIds: apiVersion >= 10 })),
     }))
     return { groups: await Promise.all(fetched) }
   }
   const topics = request.topics?.map(topic => ({ ...topic, topicId: ZERO_UUID })) ?? null
-  const { groupId } = request
-  const fetched = await fetchGroup(services, { groupId, topics, requireStable, usesIds: false })
+  const [asked] = withoutRepeats([{ groupId: request.groupId, topics }])
+  const fetched = await fetchGroup(services, { ...asked!, requireStable, usesIds: false })
   if (apiVersion >= 2 || fetched.errorCode === ErrorCode.NONE) return fetched
   return { topics: (topics ?? []).map(topic => refusedTopic(topic, fetched.errorCode, '')) }
 })
+
+interface AskedGroup {
+  readonly groupId: string
+  /** null for everything. */
+  readonly topics: readonly AskedTopic[] | null
+}
+
+/** Everything of a group is asked for once, and each partition where it is first named. */
+function withoutRepeats(groups: readonly AskedGroup[]): readonly AskedGroup[] {
+  const whole = new Set<string>()
+  const seen = new Map<string, Map<string, Set<number>>>()
+  const asked: AskedGroup[] = []
+  for (const { groupId, topics } of groups) {
+    if (topics === null) {
+      if (!whole.has(groupId)) asked.push({ groupId, topics })
+      whole.add(groupId)
+      continue
+    }
+    const known = seen.get(groupId) ?? new Map<string, Set<number>>()
+    seen.set(groupId, known)
+    asked.push({ groupId, topics: topics.map(topic => withoutKnown(topic, known)) })
+  }
+  return asked
+}
+
+function withoutKnown(topic: AskedTopic, known: Map<string, Set<number>>): AskedTopic {
+  const key = `${topic.topicId}${topic.name}`
+  const before = known.get(key) ?? new Set<number>()
+  known.set(key, before)
+  const partitionIndexes = topic.partitionIndexes.filter(index => !before.has(index) && before.add(index))
+  return { ...topic, partitionIndexes }
+}
 
 function refusedTopic(
   { name, topicId, partitionIndexes }: AskedTopic,

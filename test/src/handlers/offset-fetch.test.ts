@@ -129,3 +129,28 @@ test('offsets of a topic that is no more are told by name, and cannot be by id',
   const byId = await world.ask(OffsetFetch, offsetFetch, 10, { groups: [{ groupId: 'g', topics: null }] }, services)
   assert.deepEqual(byId.groups[0]!.topics, [])
 })
+
+test('what is named twice is answered once, however often a request has room for it', async () => {
+  const world = await committed()
+  const topics = [{ name: 't', topicId: TOPIC_ID, partitionIndexes: [1, 1, 0] }]
+  for (const version of [8, 10]) {
+    const groups = [
+      { groupId: 'g', topics },
+      { groupId: 'h', topics: null },
+      { groupId: 'h', topics: null },
+    ]
+    const answer = await world.ask(OffsetFetch, offsetFetch, version, { groups })
+    assert.deepEqual(
+      answer.groups.map(({ groupId }) => groupId),
+      ['g', 'h'],
+    )
+    const partitions = answer.groups[0]!.topics.flatMap(topic => topic.partitions)
+    assert.deepEqual(partitions.map(line), ["1: 7 3 'm' NONE", "0: -1 -1 '' NONE"])
+    const everything = Array.from({ length: 200_000 }, () => ({ groupId: 'g', topics: null }))
+    const all = await world.ask(OffsetFetch, offsetFetch, version, {
+      groups: [{ groupId: 'g', topics }, ...everything],
+    })
+    assert.equal(all.groups.length, 2)
+    assert.deepEqual(all.groups[1]!.topics[0]!.partitions.map(line), ["1: 7 3 'm' NONE"])
+  }
+})
