@@ -63,6 +63,7 @@ export interface GroupCoordinator {
   fetch(request: Request<FetchCommand>): Promise<FetchReply & Outcome>
   /** The topics must be known to exist. */
   deleteOffsets(request: Request<DeleteOffsetsCommand>): Promise<PartitionErrors & Outcome>
+  /** One that is named twice is described once: a request has room for very many names of a large group. */
   describe(groupIds: readonly string[]): Promise<readonly (DescribedGroup & Outcome)[]>
   list(request: Request<ListCommand>): Promise<ListReply & Outcome>
   deleteGroups(groupIds: readonly string[]): Promise<DeleteGroupsReply['results']>
@@ -208,7 +209,7 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
   }
 
   async describe(groupIds: readonly string[]): Promise<readonly (DescribedGroup & Outcome)[]> {
-    const answers = this.#inPartitions(groupIds).map(async ([partition, ids]) => {
+    const answers = this.#inPartitions([...new Set(groupIds)]).map(async ([partition, ids]) => {
       const { groups } = await this.#ask(partition, { type: 'describe', groupIds: ids }, errorCode => ({
         groups: ids.map(groupId => ({ ...NOT_DESCRIBED, groupId, errorCode })),
       }))

@@ -72,3 +72,10 @@ test('errors of the coordinator have nothing else to tell', async () => {
   const { errorCode, errorMessage, groupState } = groups[0]!
   assert.deepEqual([errorName(errorCode), errorMessage, groupState], ['NOT_COORDINATOR', null, ''])
 })
+
+test('a group that is named twice is described once, however often a request has room for it', async () => {
+  const world = new GroupWorld()
+  const groups = ['g', 'h', ...Array<string>(200_000).fill('g')]
+  const answer = await world.ask(DescribeGroups, describeGroups, 5, { groups })
+  assert.deepEqual(answer.groups.map(({ groupId }) => groupId).sort(), ['g', 'h'])
+})
