@@ -7,6 +7,7 @@ import { allowsUncleanElection } from './cluster-view.js'
 import { type Command, type ControllerContext, type ItemError, itemError, NO_ERROR } from './command.js'
 import type { Election } from './partition-change.js'
 import { type PartitionChanger, partitionChanger } from './partition-changer.js'
+import { shownTopicName } from './topic-name.js'
 
 /** Preferred leaders that one pass of the balance elects; more wait for the next pass, which then comes at once. */
 const balanceElectionsMax = 1000
@@ -61,7 +62,9 @@ function electOne(
   records: MetadataRecord[],
 ): ItemError {
   const topic = image.topics.byName(topicName)
-  if (topic === undefined) return itemError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${topicName}`)
+  if (topic === undefined) {
+    return itemError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${shownTopicName(topicName)}`)
+  }
   const partition = topic.partitions[partitionId]
   if (partition === undefined) {
     return itemError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topicName}-${partitionId}`)

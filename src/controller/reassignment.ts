@@ -20,6 +20,7 @@ import {
 } from './command.js'
 import { type SequentialChanges, sequentialChanges } from './partition-changer.js'
 import { checkManualAssignment } from './replica-assignment.js'
+import { shownTopicName } from './topic-name.js'
 
 /**
  * Begins, changes or cancels the move of partitions to other brokers:
@@ -76,7 +77,8 @@ function alterOne(
   try {
     const topic = context.image.topics.byName(topicName)
     if (topic === undefined) {
-      throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${topicName}.`)
+      const message = `Unable to find a topic named ${shownTopicName(topicName)}.`
+      throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
     }
     const partition = changes.partition(topic, partitionIndex)
     if (partition === undefined) {

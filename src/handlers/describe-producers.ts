@@ -13,21 +13,30 @@ const NO_SUCH_TOPIC = 'This server does not host this topic-partition.'
 
 /**
  * DescribeProducers 0.
- * Behaviour: the producers that a partition knows of, with sequence, time and open transaction; from its leader.
+ * Behaviour: the producers that a partition knows of, with sequence, time and open transaction; from its leader. Of a
+ *            partition that is named twice they are told once: a request has room for very many names.
  */
-export const describeProducers = handler(DescribeProducers, ({ replicas }: DescribeProducersServices, { topics }) => ({
-  topics: topics.map(({ name, partitionIndexes }) => {
-    const problem = topicNameProblem(name)
-    return {
-      name,
-      partitions: partitionIndexes.map(partitionIndex =>
-        problem === null
-          ? describe(replicas, name, partitionIndex)
-          : failed(partitionIndex, ErrorCode.INVALID_TOPIC_EXCEPTION, problem),
-      ),
-    }
-  }),
-}))
+export const describeProducers = handler(DescribeProducers, ({ replicas }: DescribeProducersServices, { topics }) => {
+  const seen = new Map<string, Set<number>>()
+  return {
+    topics: topics.map(({ name, partitionIndexes }) => {
+      const problem = topicNameProblem(name)
+      const known = seen.get(name) ?? new Set<number>()
+      seen.set(name, known)
+      const partitions = []
+      for (const partitionIndex of partitionIndexes) {
+        if (known.has(partitionIndex)) continue
+        known.add(partitionIndex)
+        partitions.push(
+          problem === null
+            ? describe(replicas, name, partitionIndex)
+            : failed(partitionIndex, ErrorCode.INVALID_TOPIC_EXCEPTION, problem),
+        )
+      }
+      return { name, partitions }
+    }),
+  }
+})
 
 function describe(replicas: ReplicaManager, topic: string, partitionIndex: number) {
   try {

@@ -121,3 +121,9 @@ test('topics that allow it get an unclean leader by themselves', () => {
     [2, 2],
   )
 })
+
+test('of a name that is no topic the messages show a part, for it may stand there for very many partitions', () => {
+  const partitions = Array.from({ length: 100_000 }, (_, i) => i)
+  const [answer] = elect(ready(), 0, partitions, 'x'.repeat(30_000))
+  assert.deepEqual(answer!.at(-1), [99_999, 3, `No such topic as ${'x'.repeat(300)}...`])
+})

@@ -42,3 +42,35 @@ test('the producers of a partition are described, by its leader alone', async ()
     else assert.match(answer.errorMessage!, message)
   }
 })
+
+test('the producers of a partition that is named twice are told once', async () => {
+  const { broker, client } = await replicaSetting()
+  broker.createTopic('t', 2)
+  produceTo(client, batchOf(['a'], { producerId: 7, producerEpoch: 3, baseSequence: 0 }))
+  const often = Array<number>(100_000).fill(0)
+  const request = {
+    topics: [
+      { name: 't', partitionIndexes: [0, 1, ...often] },
+      { name: 't', partitionIndexes: often },
+    ],
+  }
+  const told = client
+    .ask(DescribeProducers, 0, request)
+    .topics.map(({ partitions }) =>
+      partitions.map(({ partitionIndex, activeProducers }) => [partitionIndex, activeProducers.length]),
+    )
+  assert.deepEqual(told, [
+    [
+      [0, 1],
+      [1, 0],
+    ],
+    [],
+  ])
+})
+
+test('a name that is too long stands in messages in part', async () => {
+  const { client } = await replicaSetting()
+  const request = { topics: [{ name: 'x'.repeat(30_000), partitionIndexes: [0] }] }
+  const { errorMessage } = client.ask(DescribeProducers, 0, request).topics[0]!.partitions[0]!
+  assert.match(errorMessage!, /^Topic name is invalid: the length of 'x{300}\.\.\.' is longer than/)
+})
