@@ -34,6 +34,13 @@ type Result = DescribeConfigsResponse['results'][number]
 
 const resourceTypes: readonly number[] = Object.values(ResourceType)
 
+/**
+ * Groups and client metrics subscriptions have options whether they are there or not. Of those without any of their own
+ * one request may name so many, for the answer to each is a thousand times as long as its name.
+ */
+const UNSET_RESOURCES_MAX = 1000
+const TOO_MANY = `more than ${UNSET_RESOURCES_MAX} resources without options of their own in one request`
+
 /** What Kafka says of a request that it cannot make sense of. */
 const malformed =
   'This most likely occurs because of a request being malformed by the client library or the message was sent to an ' +
@@ -43,7 +50,7 @@ const malformed =
  * DescribeConfigs 1-4.
  * Behaviour: the options of topics, this broker, the cluster's dynamic defaults, groups, client metrics subscriptions
  *            and loggers, with where each value comes from; only those named, if any are. Secrets are null. One unknown
- *            resource type makes the whole request invalid.
+ *            resource type makes the whole request invalid. What is named twice is answered once.
  * Versions:  1 sources and synonyms, 3 types and documentation, 4 flexible.
  */
 export const describeConfigs = handler(DescribeConfigs, (services: DescribeConfigsServices, request) => {
@@ -51,11 +58,33 @@ export const describeConfigs = handler(DescribeConfigs, (services: DescribeConfi
   if (resources.some(({ resourceType }) => !resourceTypes.includes(resourceType))) {
     throw new ApiError(ErrorCode.INVALID_REQUEST, malformed)
   }
-  const results = resources.map(resource =>
-    describe(services, resource, { keys: resource.configurationKeys, includeSynonyms, includeDocumentation }),
-  )
+  const { configs } = services.metadata.image
+  let unset = 0
+  const results = withoutRepeats(resources).map(resource => {
+    const { resourceType, resourceName, configurationKeys: keys } = resource
+    const needNotExist = resourceType === ResourceType.GROUP || resourceType === ResourceType.CLIENT_METRICS
+    if (needNotExist && configs.of(resourceType, resourceName).size === 0 && ++unset > UNSET_RESOURCES_MAX) {
+      return { errorCode: ErrorCode.POLICY_VIOLATION, errorMessage: TOO_MANY, resourceType, resourceName, configs: [] }
+    }
+    return describe(services, resource, { keys, includeSynonyms, includeDocumentation })
+  })
   return { throttleTimeMs: 0, results }
 })
+
+/** Each resource where it is first named, with the options that are asked for in all places where it stands. */
+function withoutRepeats(resources: readonly Resource[]): readonly Resource[] {
+  const byKey = new Map<string, Resource>()
+  for (const resource of resources) {
+    const key = `${resource.resourceType}:${resource.resourceName}`
+    const known = byKey.get(key)
+    const keys = resource.configurationKeys
+    if (known === undefined) byKey.set(key, { ...resource, configurationKeys: keys === null ? null : [...keys] })
+    else if (known.configurationKeys === null || known.configurationKeys.length === 0) continue
+    else if (keys === null || keys.length === 0) known.configurationKeys = null
+    else for (const name of keys) known.configurationKeys.push(name)
+  }
+  return [...byKey.values()]
+}
 
 function describe(services: DescribeConfigsServices, resource: Resource, question: DescribeQuestion): Result {
   const { metadata, config, brokerId, loggers } = services

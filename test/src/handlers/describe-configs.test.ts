@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ErrorCode } from '#protocol/errors.js'
 import { DescribeConfigs } from '#protocol/messages/describe-configs.js'
 import { describeConfigs } from '#src/handlers/describe-configs.js'
 import { call, TestCluster } from './admin-support.js'
@@ -125,4 +126,30 @@ test('every version can be written', async () => {
     const [result] = await begin()([[2, 't', 'retention.ms']], {}, version)
     assert.equal(result!.configs[0]!.configSource, 1)
   }
+})
+
+test('what is named twice is answered once, with all the options that were asked for', async () => {
+  const ask = begin()
+  const shown = (results: Awaited<ReturnType<typeof ask>>) =>
+    results.map(({ resourceName, configs }) => [resourceName, configs.map(({ name }) => name).sort()])
+  const some = await ask([
+    [2, 't', 'retention.ms'],
+    [4, '', 'x'],
+    [2, 't', 'cleanup.policy', 'retention.ms'],
+  ])
+  assert.deepEqual(shown(some), [
+    ['t', ['cleanup.policy', 'retention.ms']],
+    ['', []],
+  ])
+  const often = Array.from({ length: 200_000 }, () => [4, '1'] as const)
+  const [all, ...others] = await ask([[4, '1', 'retention.ms'], ...often])
+  assert.deepEqual([all!.configs.length > 100, others.length], [true, 0])
+})
+
+test('of groups without options of their own one request may name a thousand', async () => {
+  const groups = Array.from({ length: 5000 }, (_, i) => [32, `g${i}`, 'none'] as const)
+  const results = await begin()([...groups, [2, 't', 'retention.ms']])
+  assert.equal(results.filter(({ errorCode }) => errorCode === ErrorCode.NONE).length, 1001)
+  assert.equal(results.filter(({ errorCode }) => errorCode === ErrorCode.POLICY_VIOLATION).length, 4000)
+  assert.equal(results.at(-1)!.configs.length, 1)
 })
