@@ -3,7 +3,7 @@ import { ErrorCode } from '#protocol/errors.js'
 import { ZERO_UUID } from '#protocol/schema.js'
 import type { Ticket } from '../../runtime/machine.js'
 import { javaHash, timelineMapOrder } from '../java-order.js'
-import { batchBytes } from '../shard-machine.js'
+import { batchBytes, recordBytes } from '../shard-machine.js'
 import type { ClassicGroup } from './classic-group.js'
 import { memberError, watchSession } from './classic-members.js'
 import type {
@@ -15,7 +15,7 @@ import type {
   TopicsDeletedCommand,
 } from './group-commands.js'
 import { append, type GroupTurn, log, refuse, reply } from './group-turn.js'
-import { offsetBytes } from './offset-store.js'
+import { type OffsetStore, offsetBytes, type StoredOffset } from './offset-store.js'
 import { type CommittedOffset, type GroupRecord, groupRecord, offsetRecord } from './records.js'
 
 /** A member, or somebody who is in no group, commits offsets. */
@@ -27,18 +27,47 @@ export function commit(turn: GroupTurn, ticket: Ticket, command: CommitCommand):
     return
   }
   if (group?.isIn('Stable', 'PreparingRebalance')) watchSession(turn, group.members.get(command.memberId)!)
-  const records: GroupRecord[] = []
+  const records = new CommitRecords(turn.limits.batchBytesMax)
   const topics = command.topics.map(topic => commitTopic(turn, command, topic, records))
-  if (records.length > 0 && batchBytes(records) > turn.limits.batchBytesMax) {
+  if (!records.fit) {
     const text = `offsets of group ${command.groupId} do not fit into a batch: commit fewer at a time`
-    log(turn, 'warn', { group: command.groupId, partitions: records.length }, text)
+    log(turn, 'warn', { group: command.groupId, partitions: records.count }, text)
     refuse(turn, ticket, ErrorCode.UNKNOWN_SERVER_ERROR)
-  } else if (!hasRoomFor(turn, records)) {
+  } else if (!hasRoomFor(turn, records.records)) {
     log(turn, 'warn', { group: command.groupId }, 'the memory for groups is used up: refusing new offsets')
     refuse(turn, ticket, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   } else {
-    append(turn, records, true)
+    append(turn, records.records, true)
     reply(turn, 'commit', ticket, { topics })
+  }
+}
+
+/**
+ * The records of one commit, which go into one batch. When that is full no more are made: each has the name of its
+ * group in its key, so that those of one request may take a thousand times its size.
+ */
+class CommitRecords {
+  readonly records: GroupRecord[] = []
+  /** Of all that were asked for. */
+  count = 0
+  readonly #bytesMax: number
+  #bytes = batchBytes([])
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Whether the batch has room for all of them. */
+  get fit(): boolean {
+    return this.count === 0 || this.#bytes <= this.#bytesMax
+  }
+
+  add(make: () => GroupRecord): void {
+    const index = this.count++
+    if (this.#bytes > this.#bytesMax) return
+    const record = make()
+    this.#bytes += recordBytes(record, index)
+    this.records.push(record)
   }
 }
 
@@ -62,7 +91,7 @@ function commitTopic(
   turn: GroupTurn,
   command: CommitCommand,
   topic: CommitCommand['topics'][number],
-  records: GroupRecord[],
+  records: CommitRecords,
 ): PartitionErrors['topics'][number] {
   const { name, topicId } = topic
   const { retentionTimeMs } = command
@@ -82,7 +111,7 @@ function commitTopic(
       expireTimestampMs,
       topicId,
     }
-    records.push(offsetRecord(command.groupId, name, partitionIndex, value))
+    records.add(() => offsetRecord(command.groupId, name, partitionIndex, value))
     return { partitionIndex, errorCode: ErrorCode.NONE }
   })
   return { name, topicId, partitions }
@@ -93,8 +122,10 @@ function hasRoomFor(turn: GroupTurn, records: readonly GroupRecord[]): boolean {
   let bytes = 0
   for (const { content } of records) {
     if (content.type !== 'offset' || content.value === null) continue
-    const current = turn.offsets.get(content.groupId, content.topic, content.partition)
-    bytes += offsetBytes(content.value) - (current === undefined ? 0 : offsetBytes(current.value))
+    const { groupId, topic, partition, value } = content
+    const current = turn.offsets.get(groupId, topic, partition)
+    bytes += offsetBytes(groupId, topic, value)
+    if (current !== undefined) bytes -= offsetBytes(groupId, topic, current.value)
   }
   return bytes <= 0 || turn.account.hasRoomFor(bytes)
 }
@@ -109,20 +140,25 @@ export function fetch(turn: GroupTurn, ticket: Ticket, command: FetchCommand): v
       topicId: ZERO_UUID,
       partitionIndexes: timelineMapOrder([...offsets.get(name)!.keys()], partition => partition),
     }))
-  reply(turn, 'fetch', ticket, { topics: topics.map(topic => fetchTopic(turn, command, topic)) })
+  // The group is looked up once: to compare its name, which may be long, for each partition would take seconds.
+  const unstable = command.requireStable ? turn.offsets.openOf(command.groupId) : NOTHING_OPEN
+  const fetched = topics.map(topic => fetchTopic(topic, offsets.get(topic.name), unstable.get(topic.name)))
+  reply(turn, 'fetch', ticket, { topics: fetched })
 }
 
+const NOTHING_OPEN: ReturnType<OffsetStore['openOf']> = new Map()
+
 function fetchTopic(
-  turn: GroupTurn,
-  { groupId, requireStable }: FetchCommand,
   { name, topicId, partitionIndexes }: NonNullable<FetchCommand['topics']>[number],
+  committed: ReadonlyMap<number, StoredOffset> | undefined,
+  unstable: ReadonlyMap<number, unknown> | undefined,
 ): FetchReply['topics'][number] {
   const none = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
   const partitions = partitionIndexes.map(partitionIndex => {
-    if (requireStable && turn.offsets.isUnstable(groupId, name, partitionIndex)) {
+    if (unstable?.has(partitionIndex) === true) {
       return { partitionIndex, ...none, errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT }
     }
-    const value = turn.offsets.get(groupId, name, partitionIndex)?.value
+    const value = committed?.get(partitionIndex)?.value
     // The offset of a topic of the same name that is no more is none.
     const isOther =
       value !== undefined && [value.topicId, topicId].every(id => id !== ZERO_UUID) && value.topicId !== topicId
@@ -154,13 +190,19 @@ export function deleteOffsets(turn: GroupTurn, ticket: Ticket, command: DeleteOf
   const isSubscribed = (topic: string) =>
     group === undefined ? !turn.others.isEmpty(groupId) : group.isSubscribedTo(topic)
   const records: GroupRecord[] = []
+  const committed = turn.offsets.of(groupId)
+  const open = turn.offsets.openOf(groupId)
+  // A partition that is named again has no offset any more.
+  const deleted = new Map<string, Set<number>>()
   const topics = command.topics.map(({ name, partitions }) => {
     const errorCode = isSubscribed(name) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE
+    const before = deleted.get(name) ?? new Set()
+    deleted.set(name, before)
     for (const partition of errorCode === ErrorCode.NONE ? partitions : []) {
-      const { offsets } = turn
-      const isThere =
-        offsets.get(groupId, name, partition) !== undefined || offsets.isUnstable(groupId, name, partition)
-      if (isThere) records.push(offsetRecord(groupId, name, partition, null))
+      const isThere = committed.get(name)?.has(partition) === true || open.get(name)?.has(partition) === true
+      if (!isThere || before.has(partition)) continue
+      before.add(partition)
+      records.push(offsetRecord(groupId, name, partition, null))
     }
     const results = partitions.map(partitionIndex => ({ partitionIndex, errorCode }))
     return { name, topicId: ZERO_UUID, partitions: results }

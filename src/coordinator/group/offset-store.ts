@@ -8,9 +8,12 @@ export interface StoredOffset {
   readonly recordOffset: number
 }
 
-/** What an offset takes of the memory that groups may take, in bytes. */
-export function offsetBytes(value: Pick<CommittedOffset, 'metadata'>): number {
-  return 256 + 2 * value.metadata.length
+/**
+ * What an offset takes of the memory that groups may take, in bytes. The names count for each of them, though it shares
+ * them with others: the key of its tombstone has them, and all the tombstones of a group are made at once.
+ */
+export function offsetBytes(groupId: string, topic: string, value: Pick<CommittedOffset, 'metadata'>): number {
+  return 256 + groupId.length + topic.length + 2 * value.metadata.length
 }
 
 type ByPartition<V> = Map<number, V>
@@ -73,6 +76,11 @@ export class OffsetStore {
     return this.#committed.groups.get(groupId) ?? new Map()
   }
 
+  /** The producers with an offset in a transaction that has not ended, by topic and partition. */
+  openOf(groupId: string): ReadonlyMap<string, ReadonlyMap<number, ReadonlySet<number>>> {
+    return this.#open.groups.get(groupId) ?? new Map()
+  }
+
   /** Whether a transaction that has not ended has an offset for the partition. */
   isUnstable(groupId: string, topic: string, partition: number): boolean {
     return this.#open.get(groupId, topic, partition) !== undefined
@@ -131,7 +139,7 @@ export class OffsetStore {
     for (const [groupId, topics] of table.groups) {
       for (const [topic, partitions] of topics) {
         for (const [partition, stored] of partitions) {
-          this.#account.give(offsetBytes(stored.value))
+          this.#account.give(offsetBytes(groupId, topic, stored.value))
           this.#close(producerId, groupId, topic, partition)
           if (!isCommitted) continue
           // The record that was written last counts: compaction keeps that one, whenever its transaction ended.
@@ -146,8 +154,8 @@ export class OffsetStore {
 
   #commit(groupId: string, topic: string, partition: number, stored: StoredOffset): void {
     const previous = this.get(groupId, topic, partition)
-    if (previous !== undefined) this.#account.give(offsetBytes(previous.value))
-    this.#account.take(offsetBytes(stored.value))
+    if (previous !== undefined) this.#account.give(offsetBytes(groupId, topic, previous.value))
+    this.#account.take(offsetBytes(groupId, topic, stored.value))
     this.#committed.put(groupId, topic, partition, stored)
   }
 
@@ -155,8 +163,8 @@ export class OffsetStore {
     let table = this.#pending.get(producerId)
     if (table === undefined) this.#pending.set(producerId, (table = new OffsetTable()))
     const previous = table.get(groupId, topic, partition)
-    if (previous !== undefined) this.#account.give(offsetBytes(previous.value))
-    this.#account.take(offsetBytes(stored.value))
+    if (previous !== undefined) this.#account.give(offsetBytes(groupId, topic, previous.value))
+    this.#account.take(offsetBytes(groupId, topic, stored.value))
     table.put(groupId, topic, partition, stored)
     const producers = this.#open.get(groupId, topic, partition)
     if (producers === undefined) this.#open.put(groupId, topic, partition, new Set([producerId]))
@@ -172,11 +180,11 @@ export class OffsetStore {
 
   #remove(groupId: string, topic: string, partition: number): void {
     const committed = this.#committed.remove(groupId, topic, partition)
-    if (committed !== undefined) this.#account.give(offsetBytes(committed.value))
+    if (committed !== undefined) this.#account.give(offsetBytes(groupId, topic, committed.value))
     for (const producerId of this.#open.remove(groupId, topic, partition) ?? []) {
       const table = this.#pending.get(producerId)
       const pending = table?.remove(groupId, topic, partition)
-      if (pending !== undefined) this.#account.give(offsetBytes(pending.value))
+      if (pending !== undefined) this.#account.give(offsetBytes(groupId, topic, pending.value))
       if (table?.groups.size === 0) this.#pending.delete(producerId)
     }
   }

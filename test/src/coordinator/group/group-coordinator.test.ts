@@ -355,3 +355,32 @@ test('nothing is left when the coordinator is closed', async () => {
   assert.equal((await joined).errorCode, ErrorCode.NOT_COORDINATOR)
   assert.equal(clock.timers, 0)
 })
+
+test('the records of a commit that does not fit into a batch are not all made', async () => {
+  const { clock, groups } = setUp()
+  const groupId = 'g'.repeat(32_000)
+  groups.lead(groups.partitionOf(groupId), new MemoryLog())
+  const [topic] = commitRequest(groupId).topics
+  const partitions = Array<(typeof topic & {})['partitions'][number]>(200_000).fill(topic!.partitions[0]!)
+  const committed = groups.commit({ ...commitRequest(groupId), topics: [{ ...topic!, partitions }] })
+  await clock.advance(0)
+  const codes = new Set((await committed).topics[0]!.partitions.map(({ errorCode }) => errorCode))
+  assert.deepEqual([...codes], [ErrorCode.UNKNOWN_SERVER_ERROR])
+})
+
+test('an offset is deleted once, however often a request names it', async () => {
+  const { clock, groups } = setUp()
+  const groupId = 'g'.repeat(32_000)
+  const log = new MemoryLog()
+  groups.lead(groups.partitionOf(groupId), log)
+  const committed = groups.commit(commitRequest(groupId))
+  await clock.advance(0)
+  assert.equal((await committed).topics[0]!.partitions[0]!.errorCode, ErrorCode.NONE)
+  const before = log.endOffset
+  const partitions = Array<number>(200_000).fill(0)
+  const topics = commitRequest(groupId).topics.map(({ name }) => ({ name, partitions }))
+  const deleted = groups.deleteOffsets({ groupId, topics: [...topics, ...topics] })
+  await clock.advance(0)
+  assert.deepEqual(new Set((await deleted).topics.flatMap(each => each.partitions.map(p => p.errorCode))), new Set([0]))
+  assert.equal(log.endOffset, before + 1)
+})

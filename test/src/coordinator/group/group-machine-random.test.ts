@@ -368,8 +368,8 @@ function bytesOf(machine: GroupMachine): number {
     for (const memberId of group.pendingJoin.keys()) bytes += pendingBytes(memberId)
   }
   for (const groupId of machine.offsets.groupIds()) {
-    for (const partitions of machine.offsets.of(groupId).values()) {
-      for (const { value } of partitions.values()) bytes += offsetBytes(value)
+    for (const [topic, partitions] of machine.offsets.of(groupId)) {
+      for (const { value } of partitions.values()) bytes += offsetBytes(groupId, topic, value)
     }
   }
   return bytes
