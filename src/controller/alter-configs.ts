@@ -85,7 +85,7 @@ function alter<Entry extends NamedValue>(
           : itemError(ErrorCode.INVALID_REQUEST, DUPLICATE_RESOURCE)
       return { ...error, resourceType, resourceName }
     })
-    if (isElrEnabled(context.image)) records.push(...clearElrRecords(records))
+    if (isElrEnabled(context.image)) for (const record of clearElrRecords(records)) records.push(record)
     if (records.length > USER_RECORDS_MAX) {
       throw new ApiError(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
     }

@@ -96,7 +96,7 @@ function nextState(
       if (wantShutDown) return 'SHUTDOWN_NOW'
       if (wantFence || currentMetadataOffset < session.registrationOffset) return 'FENCED'
       // What it has lost is recorded before it may lead: the next heartbeat lets it in.
-      return newlyFailed(context, broker, request).length > 0 ? 'FENCED' : 'UNFENCED'
+      return newlyFailed(context, broker, request).size > 0 ? 'FENCED' : 'UNFENCED'
     case 'UNFENCED':
       if (wantFence) return wantShutDown ? 'SHUTDOWN_NOW' : 'FENCED'
       if (!wantShutDown) return 'UNFENCED'
@@ -138,15 +138,16 @@ function directoryRecords(
   const records: MetadataRecord[] = []
   const ids = { brokerId: broker.id, brokerEpoch: broker.epoch }
   const failed = newlyFailed(context, broker, request)
-  if (failed.length > 0) {
-    const isLost = (directory: string | undefined): boolean => directory !== undefined && failed.includes(directory)
-    records.push(
-      ...leaderAndIsrChanges(context, { removed: broker.id }, partition => {
-        if (isOutOfIsrs || !partition.isr.includes(broker.id)) return false
-        return isLost(partition.directories[partition.replicas.indexOf(broker.id)])
-      }),
-      registrationChange(2, { ...ids, logDirs: broker.directories.filter(directory => !failed.includes(directory)) }),
-    )
+  if (failed.size > 0) {
+    const isLost = (directory: string | undefined): boolean => directory !== undefined && failed.has(directory)
+    const changes = leaderAndIsrChanges(context, { removed: broker.id }, partition => {
+      if (isOutOfIsrs || !partition.isr.includes(broker.id)) return false
+      return isLost(partition.directories[partition.replicas.indexOf(broker.id)])
+    })
+    // One by one: a call takes no more than some 100,000 arguments.
+    for (const change of changes) records.push(change)
+    const logDirs = broker.directories.filter(directory => !failed.has(directory))
+    records.push(registrationChange(2, { ...ids, logDirs }))
   }
   const { cordonedLogDirs } = request
   if (metadataAllows(metadataVersion, 'cordonedDirectories') && cordonedLogDirs !== null) {
@@ -163,7 +164,10 @@ function newlyFailed(
   { image }: ControllerContext,
   broker: BrokerRegistration,
   { offlineLogDirs }: BrokerHeartbeatRequest,
-): readonly string[] {
-  if (offlineLogDirs.length === 0 || !metadataAllows(image.features.metadataVersion, 'directoryAssignment')) return []
-  return broker.directories.filter(directory => offlineLogDirs.includes(directory))
+): ReadonlySet<string> {
+  if (offlineLogDirs.length === 0 || !metadataAllows(image.features.metadataVersion, 'directoryAssignment')) {
+    return new Set()
+  }
+  const offline = new Set(offlineLogDirs)
+  return new Set(broker.directories.filter(directory => offline.has(directory)))
 }

@@ -103,10 +103,11 @@ function checkDirectories({ image }: ControllerContext, { brokerId, logDirs }: B
   }
   if (logDirs.length === 0) refuse('No directories specified in request')
   if (logDirs.some(isReservedDirectoryId)) refuse('Reserved directory ID in request')
-  if (new Set(logDirs).size !== logDirs.length) refuse('Duplicate directory ID in request')
+  const directories = new Set(logDirs)
+  if (directories.size !== logDirs.length) refuse('Duplicate directory ID in request')
   for (const other of image.cluster.brokers.values()) {
     if (other.id === brokerId) continue
-    const taken = other.directories.find(directory => logDirs.includes(directory))
+    const taken = other.directories.find(directory => directories.has(directory))
     if (taken !== undefined) refuse(`Broker ${other.id} is already registered with directory ${taken}`)
   }
 }

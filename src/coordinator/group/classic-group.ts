@@ -304,7 +304,8 @@ export class ClassicGroup {
       assert(choice !== undefined, `group ${this.groupId}: no protocol that all members support`)
       votes.set(choice.name, (votes.get(choice.name) ?? 0) + 1)
     }
-    const most = Math.max(...votes.values())
+    let most = 0
+    for (const count of votes.values()) most = Math.max(most, count)
     return hashMapOrder([...votes.keys()], javaHash).find(name => votes.get(name) === most)!
   }
 

@@ -203,3 +203,17 @@ test('older metadata versions get older records', () => {
     assert.deepEqual(controller.image.cluster.broker(1)!.directories, version >= 3 ? [directoryOf(1)] : [])
   }
 })
+
+test('directories of others are looked for in one pass, however many a registration has', () => {
+  const controller = new TestController()
+  const logDirs = (first: number) =>
+    Array.from({ length: 50_000 }, (_, i) =>
+      Buffer.from(`a directory ${1e6 + first + i}`.slice(-16)).toString('base64url'),
+    )
+  controller.run(registerBroker(registration(1, { logDirs: logDirs(0) }), false))
+  controller.run(registerBroker(registration(2, { logDirs: logDirs(100_000) }), false))
+  assert.throws(
+    () => controller.run(registerBroker(registration(3, { logDirs: logDirs(149_999) }), false)),
+    /Broker 2 is already registered with directory/,
+  )
+})
