@@ -3,6 +3,9 @@ const TWO_32 = 4294967296
 /** Byte fields of at least this many bytes are taken by reference instead of being copied. */
 export const REFERENCE_BYTES_MIN = 16384
 
+/** No message grows beyond this, references apart: a longer one would take the memory of the whole process. */
+const OWN_BYTES_MAX = 2 ** 29
+
 /**
  * A growing buffer. Large byte fields are kept by reference, so the result is a list of chunks; those buffers must not
  * change before the chunks are sent.
@@ -32,6 +35,7 @@ export class Writer {
     const at = this.#position
     if (at + length > this.#buffer.length) {
       const own = at - this.#chunkStart
+      if (own + length > OWN_BYTES_MAX) throw new RangeError(`a message of more than ${OWN_BYTES_MAX} bytes`)
       const grown = Buffer.allocUnsafe(Math.max(256, (own + length) * 2))
       this.#buffer.copy(grown, 0, this.#chunkStart, at)
       this.#buffer = grown
