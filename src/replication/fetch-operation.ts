@@ -15,6 +15,8 @@ export interface FetchOutcome {
   readonly errorCode: number
 }
 
+let lastNumber = 0
+
 /** One Fetch request from its arrival to its answer. */
 export class FetchOperation implements Parkable {
   readonly deadline: Millis
@@ -33,7 +35,11 @@ export class FetchOperation implements Parkable {
   /** What the answer names, and how it stands to the session; settled once. */
   outcome: FetchOutcome | null = null
   readonly #fetching: Fetching
+  /** Tells it from others in what partitions remember. */
+  readonly #number = ++lastNumber
   #forgetClose: (() => void) | null = null
+  /** Bytes that could be answered with, by what the partitions were when they last moved; -1: not yet looked at. */
+  #bytesReadable = -1
 
   constructor(
     fetching: Fetching,
@@ -98,7 +104,26 @@ export class FetchOperation implements Parkable {
     if (moved.fetchOffset > partition.log.logEndOffset) return true
     if (bound <= moved.fetchOffset || this.#fetching.isHeldBack(partition, parameters)) return false
     if (parameters.minBytes <= 1) return true
-    return this.#fetching.bytesReadable(this) >= parameters.minBytes
+    return this.#countReadable(moved) >= parameters.minBytes
+  }
+
+  /**
+   * Bytes that could be answered with now. All partitions are looked at once, from then on the one that has moved: a
+   * request that writes to all partitions of a fetch would otherwise look at each as often as there are partitions.
+   */
+  #countReadable(moved: FetchPartition): number {
+    if (this.#bytesReadable === -1) {
+      this.#bytesReadable = 0
+      for (const each of this.standing?.unsettled ?? this.partitions) this.#count(each)
+    } else this.#count(moved)
+    return this.#bytesReadable
+  }
+
+  #count(asked: FetchPartition): void {
+    const before = asked.countedBy === this.#number ? asked.countedBytes : 0
+    asked.countedBy = this.#number
+    asked.countedBytes = this.#fetching.bytesReadable(this, asked)
+    this.#bytesReadable += asked.countedBytes - before
   }
 
   onDeadline(): void {

@@ -50,6 +50,9 @@ export class FetchPartition implements WaitingFetch {
   boundOffset = -1
 
   operation: FetchOperation | null = null
+  /** The number of the fetch that has counted this partition while it waited, and the bytes for which it counts. */
+  countedBy = 0
+  countedBytes = 0
   /** The session of a follower that it stands in. */
   standing: StandingFetch | null = null
   /** The partition in whose list of waiting fetches this stands. */

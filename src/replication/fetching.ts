@@ -256,17 +256,13 @@ export class Fetching {
     return totalBytes(partitions) >= parameters.minBytes
   }
 
-  /** Bytes that could be answered with now. */
-  bytesReadable({ partitions, parameters, standing }: FetchOperation): number {
-    let bytes = 0
-    for (const asked of standing?.unsettled ?? partitions) {
-      const partition = asked.topic?.hosted[asked.index]
-      if (partition === undefined || partition.isOffline || readBound(partition, parameters) <= asked.fetchOffset)
-        continue
-      locateRecords(asked, partition, parameters, asked.maxBytes, true, this.#onUnexpected)
-      bytes += Math.min(asked.bytes, asked.maxBytes)
-    }
-    return bytes
+  /** Bytes of one partition that could be answered with now. */
+  bytesReadable({ parameters }: FetchOperation, asked: FetchPartition): number {
+    const partition = asked.topic?.hosted[asked.index]
+    if (partition === undefined || partition.isOffline) return 0
+    if (readBound(partition, parameters) <= asked.fetchOffset) return 0
+    locateRecords(asked, partition, parameters, asked.maxBytes, true, this.#onUnexpected)
+    return Math.min(asked.bytes, asked.maxBytes)
   }
 
   /** A fetch that waited is answered with what there is. */

@@ -256,6 +256,34 @@ test('minBytes are waited for, over all partitions', async () => {
   )
 })
 
+test('a fetch that waits for much looks at what has moved, not each time at all of its partitions', async () => {
+  const { broker, dial } = await replicaSetting()
+  const count = 300
+  broker.createTopic('many', count)
+  const [consumer, producer] = [dial(), dial()]
+  const batch = batchOf(['a'])
+  const partitions = Array.from({ length: count }, (_, partition) => partition)
+  let looked = 0
+  for (const partition of partitions) {
+    const { log } = broker.replicas.partitionOf('many', partition)
+    const locate = log.locate.bind(log)
+    log.locate = (...place) => {
+      looked++
+      return locate(...place)
+    }
+  }
+  const wanted = partitions.map(partition => ({ topic: 'many', partition }))
+  const options = { maxWaitMs: 500, minBytes: 2 * count * batch.length }
+  consumer.send(Fetch, 12, fetchRequest(wanted, options))
+  for (let round = 0; round < 2; round++) {
+    assert.equal(consumer.receiveFrame(), null)
+    for (const partition of partitions) produceTo(producer, batch, { topic: 'many', partition })
+  }
+  const bytes = answersOf(consumer.receive(Fetch, 12)).reduce((sum, { records }) => sum + records.length, 0)
+  assert.equal(bytes, options.minBytes)
+  assert.ok(looked < 10 * count, `looked ${looked} times`)
+})
+
 test('an error, or a partition that nobody has beside nothing to read, does not wait', async () => {
   const { dial } = await filled()
   const wait = { maxWaitMs: 500 }
