@@ -28,6 +28,8 @@ export class ProducerState {
   duplicateLastOffset = -1
   duplicateTimestamp = -1
   readonly #entries = new Map<number, ProducerEntry>()
+  /** Where the search for a producer to forget goes on: a new one would pass by all that were forgotten before. */
+  #oldest = this.#entries.values()
   /**
    * Producer ids by the first offset of their open transaction; offsets ascend, for transactions open in that order.
    */
@@ -192,16 +194,22 @@ export class ProducerState {
   }
 
   #add(producerId: number): ProducerEntry {
-    if (this.#entries.size >= producersMax) {
-      for (const entry of this.#entries.values()) {
-        if (entry.transactionStart >= 0) continue
-        this.#entries.delete(entry.producerId)
-        break
-      }
-    }
+    if (this.#entries.size >= producersMax) this.#forgetOne()
     const entry = new ProducerEntry(producerId)
     this.#entries.set(producerId, entry)
     return entry
+  }
+
+  /** Forgets the producer known longest of those without an open transaction; none if all have one. */
+  #forgetOne(): void {
+    for (let rounds = 0; rounds < 2; rounds++) {
+      for (let next = this.#oldest.next(); next.done !== true; next = this.#oldest.next()) {
+        if (next.value.transactionStart >= 0) continue
+        this.#entries.delete(next.value.producerId)
+        return
+      }
+      this.#oldest = this.#entries.values()
+    }
   }
 }
 
