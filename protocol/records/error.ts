@@ -22,14 +22,17 @@ export interface RecordError {
 
 const noRecordErrors: readonly RecordError[] = []
 
-/** The only error that reading, checking or decompressing records throws for bad bytes. */
+/** The only error that reading, checking or decompressing records throws for bad bytes. As ApiError without a stack. */
 export class InvalidRecordError extends Error {
   override readonly name = 'InvalidRecordError'
   readonly kind: InvalidRecordKind
   readonly recordErrors: readonly RecordError[]
 
   constructor(kind: InvalidRecordKind, message: string, recordErrors: readonly RecordError[] = noRecordErrors) {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = stackTraceLimit
     this.kind = kind
     this.recordErrors = recordErrors
   }
