@@ -6,6 +6,7 @@
  *                     +--+-----------------------<--- any trigger ------------+------------------------------------+
  */
 import { ErrorCode } from '#protocol/errors.js'
+import { named } from '../../runtime/named.js'
 import type { Millis } from '../../runtime/ports.js'
 import { type ClassicGroup, NO_BYTES } from './classic-group.js'
 import {
@@ -80,7 +81,7 @@ export function completeJoin(turn: GroupTurn, group: ClassicGroup): void {
   )
   for (const { memberId } of missing) removeMember(turn, group, memberId)
   if (missing.length > 0) {
-    const members = missing.map(({ memberId }) => memberId)
+    const members = named(missing.map(({ memberId }) => memberId))
     log(turn, 'info', { group: group.groupId, members }, `members of group ${group.groupId} did not join in time`)
   }
   if (!group.electJoinedLeader() && group.members.size > 0) {
@@ -130,7 +131,7 @@ export function onSyncDue(turn: GroupTurn, group: ClassicGroup): void {
   if (!group.isIn('CompletingRebalance', 'Stable') || group.pendingSync.size === 0) return
   const missing = [...group.pendingSync]
   for (const memberId of missing) removeMember(turn, group, memberId)
-  prepareRebalance(turn, group, `members did not ask for their assignment in time: ${missing.join(', ')}`)
+  prepareRebalance(turn, group, `members did not ask for their assignment in time: ${named(missing).join(', ')}`)
 }
 
 /** Takes all assignments away and answers whoever waits for one with `errorCode`. */

@@ -1,6 +1,7 @@
 /** SyncGroup, Heartbeat and LeaveGroup: what the members of a generation do. */
 import { ErrorCode } from '#protocol/errors.js'
 import type { Ticket } from '../../runtime/machine.js'
+import { named } from '../../runtime/named.js'
 import { batchBytes } from '../shard-machine.js'
 import { type ClassicGroup, type ClassicMember, NO_BYTES } from './classic-group.js'
 import {
@@ -63,7 +64,7 @@ function assign(turn: GroupTurn, group: ClassicGroup, command: SyncCommand): voi
   const fields = { group: group.groupId, generation: group.generationId }
   if (without.length > 0) {
     const text = `the leader of group ${group.groupId} has assigned nothing to ${without.length} members`
-    log(turn, 'warn', { ...fields, members: without }, text)
+    log(turn, 'warn', { ...fields, members: named(without) }, text)
   }
   const record = groupRecord(group.groupId, group.metadata(assignmentOf))
   if (batchBytes([record]) > turn.limits.batchBytesMax) {
@@ -117,7 +118,7 @@ export function leave(turn: GroupTurn, ticket: Ticket, command: LeaveCommand): v
   const left = members.filter(({ errorCode }) => errorCode === ErrorCode.NONE)
   if (group !== undefined && left.length > 0) {
     if (group.isIn('Stable', 'CompletingRebalance')) {
-      rebalance(turn, group, `members have left: ${left.map(({ memberId }) => memberId).join(', ')}`)
+      rebalance(turn, group, `members have left: ${named(left.map(({ memberId }) => memberId)).join(', ')}`)
     } else {
       maybeCompleteJoin(turn, group)
     }

@@ -156,7 +156,8 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
       if (!byName.has(name)) byName.set(name, { name, metadata: Buffer.from(metadata) })
     }
     const protocols = [...byName.values()]
-    const command = { ...request, type: 'join', newMemberId, protocols } as const
+    const reason = shownReason(request.reason)
+    const command = { ...request, type: 'join', newMemberId, protocols, reason } as const
     return this.#ask(this.partitionOf(groupId), command, code => joinError('', code))
   }
 
@@ -178,7 +179,8 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
   async leave(request: Request<LeaveCommand>): Promise<LeaveReply & Outcome> {
     const failed = (errorCode: ErrorCode) => ({ errorCode, members: [] })
     if (request.groupId === '') return failed(ErrorCode.INVALID_GROUP_ID)
-    const answer = await this.#ask(this.partitionOf(request.groupId), { ...request, type: 'leave' }, failed)
+    const members = request.members.map(member => ({ ...member, reason: shownReason(member.reason) }))
+    const answer = await this.#ask(this.partitionOf(request.groupId), { ...request, type: 'leave', members }, failed)
     return { errorCode: ErrorCode.NONE, ...answer }
   }
 
@@ -289,6 +291,13 @@ class LocalGroupCoordinator implements GroupCoordinator, GroupCoordinatorControl
     }
     return hashMapOrder([...byPartition], ([partition]) => topicPartitionHash(OFFSETS_TOPIC, partition))
   }
+}
+
+/** What the log shows of why a client does something: as much as Kafka's clients send. */
+const SHOWN_REASON_MAX = 255
+
+function shownReason(reason: string): string {
+  return reason.slice(0, SHOWN_REASON_MAX)
 }
 
 const NOT_DESCRIBED = { missing: null, groupState: '', protocolType: '', protocolData: '', members: [] } as const

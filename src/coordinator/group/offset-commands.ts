@@ -2,6 +2,7 @@
 import { ErrorCode } from '#protocol/errors.js'
 import { ZERO_UUID } from '#protocol/schema.js'
 import type { Ticket } from '../../runtime/machine.js'
+import { named } from '../../runtime/named.js'
 import { javaHash, timelineMapOrder } from '../java-order.js'
 import { batchBytes, recordBytes } from '../shard-machine.js'
 import type { ClassicGroup } from './classic-group.js'
@@ -231,7 +232,7 @@ export function topicsDeleted(turn: GroupTurn, ticket: Ticket, command: TopicsDe
   }
   append(turn, records, false)
   if (records.length > 0) {
-    const topics = command.topics.map(({ name }) => name)
+    const topics = named(command.topics.map(({ name }) => name))
     log(turn, 'info', { topics, offsets: records.length }, `removed ${records.length} offsets of deleted topics`)
   }
   reply(turn, 'topicsDeleted', ticket, {})

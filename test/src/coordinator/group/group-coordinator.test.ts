@@ -384,3 +384,14 @@ test('an offset is deleted once, however often a request names it', async () => 
   assert.deepEqual(new Set((await deleted).topics.flatMap(each => each.partitions.map(p => p.errorCode))), new Set([0]))
   assert.equal(log.endOffset, before + 1)
 })
+
+test('the log shows the beginning of a reason, however long it is', async () => {
+  const { clock, groups, lines } = setUp()
+  groups.lead(groups.partitionOf('g'), new MemoryLog())
+  const joined = groups.join({ ...joinRequest('g'), reason: 'r'.repeat(30_000) })
+  await clock.advance(0)
+  assert.equal((await joined).errorCode, ErrorCode.NONE)
+  const log = JSON.stringify(lines)
+  assert.match(log, /r{255}/)
+  assert.ok(log.length < 2000, log)
+})
