@@ -109,6 +109,6 @@ test('nothing asked is asked of the controller all the same, for it may refuse e
 test('the answers of a controller to very many resources are put in their places in one pass', async () => {
   const { asks } = begin()
   const changes = Array.from({ length: 150_000 }, (_, i): Change => [2, `t${i}`, 'retention.ms', '1'])
-  const answers = (await asks['IncrementalAlterConfigs']!(changes)) as Answer[]
+  const answers = (await asks.IncrementalAlterConfigs!(changes)) as Answer[]
   assert.deepEqual([answers.length, answers[149_999]], [150_000, ['t149999', 0, null]])
 })
