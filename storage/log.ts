@@ -266,6 +266,11 @@ export class PartitionLog {
     return Math.min(highWatermark, Math.max(unstable, this.state.logStartOffset))
   }
 
+  /** An offset that nothing of what was located just now reaches; not far behind it, but the index is sparse. */
+  offsetBehind(location: ReadLocation): number {
+    return this.#reader.offsetBehind(location)
+  }
+
   /** Transactions that were aborted and have records in [from, to). */
   abortedTransactions(from: number, to: number): readonly AbortedTransaction[] {
     const { segments, environment } = this.state

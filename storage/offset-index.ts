@@ -71,6 +71,18 @@ export class OffsetIndex {
     return slot < 0 ? 0 : this.positionAt(slot)
   }
 
+  /** An offset that no batch before `position` reaches: the first that is known from there on; -1 if none is. */
+  offsetBehind(position: number): number {
+    let low = 0
+    let high = this.file.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.positionAt(middle) < position) low = middle + 1
+      else high = middle
+    }
+    return low < this.file.count ? this.offsetAt(low) : -1
+  }
+
   /** Removes the entries of batches that end at `offset` or after it. */
   truncateTo(offset: number): void {
     this.file.truncate(this.slotOf(offset - 1) + 1)

@@ -84,6 +84,14 @@ export class Reader {
     return this.#find(segment, limit, this.#found) ? this.#found.position : segment.size
   }
 
+  /** See PartitionLog.offsetBehind. */
+  offsetBehind({ segment, position, length, firstBatchOffset }: ReadLocation): number {
+    const { segments, logEndOffset } = this.#state
+    const known = segment!.offsetIndex.offsetBehind(position + length)
+    if (known !== -1) return known
+    return segments[this.#state.segmentIndexOf(firstBatchOffset) + 1]?.baseOffset ?? logEndOffset
+  }
+
   readInto(location: ReadLocation, target: Buffer, at: number): number {
     try {
       return location.segment!.file.readInto(target, at, location.length, location.position)

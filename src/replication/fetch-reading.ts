@@ -89,7 +89,9 @@ function locate(
   }
   asked.bytes = location.length
   asked.log = log
-  if (parameters.isReadCommitted) asked.abortedTransactions = log.abortedTransactions(fetchOffset, bound)
+  if (!parameters.isReadCommitted) return
+  // Of what is answered here: those of a long backlog would be more than the records, with every fetch again.
+  asked.abortedTransactions = log.abortedTransactions(fetchOffset, log.offsetBehind(location))
 }
 
 /** A follower, or a consumer that knows the epochs, has read something else than what is here (KIP-595). */

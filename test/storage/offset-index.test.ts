@@ -31,6 +31,16 @@ test('a lookup finds the greatest entry that is not above the offset', () => {
   }
 })
 
+test('the offset behind a position is that of the first entry there or after it', () => {
+  for (const count of [0, 1, 512, 700]) {
+    const { index } = filled(count)
+    for (const position of [0, 7, 8, 14, 3584, count * 7, count * 7 + 1]) {
+      const entry = Math.max(1, Math.ceil(position / 7))
+      assert.equal(index.offsetBehind(position), entry <= count ? 1000 + entry * 10 : -1, `${position} among ${count}`)
+    }
+  }
+})
+
 test('entries wait in memory and are written by the hundreds, in Kafka’s format', () => {
   const { disk, index } = filled(600)
   assert.equal(disk.fileSize('/data/0.index'), 512 * 8)

@@ -51,6 +51,22 @@ test('a read ends at the limit, with whole batches', () => {
   assert.equal(log.read(110, 100_000, 100, true), null)
 })
 
+test('the offset behind a read is not before its end, and not far behind it', () => {
+  const { log } = rig({ indexIntervalBytes: 100, segmentBytes: 1000 })
+  for (let index = 0; index < 60; index++) put(log, ['a', 'b'])
+  const location = readLocation()
+  for (const from of [0, 1, 17, 30, 90, 117]) {
+    for (const bytes of [1, 100, 450, 100_000]) {
+      assert.ok(log.locate(from, bytes, 120, true, location))
+      const buffer = Buffer.alloc(location.length)
+      log.readInto(location, buffer, 0)
+      const { last } = covered(buffer)!
+      const behind = log.offsetBehind(location)
+      assert.ok(behind > last && behind <= last + 8, `${behind} is behind ${last}`)
+    }
+  }
+})
+
 test('bytes are limited, but for the first batch if need be', () => {
   const { log } = rig()
   const size = batchOf({ values: ['abc'] }).length
