@@ -1,7 +1,7 @@
 import { hasProducerId, isControl, magic } from '#protocol/records/batch.js'
 import { baseOffsetAt, lastOffsetAt, leaderEpochAt } from './any-batch.js'
 import { formatEpochCheckpoint, readEpochCheckpoint } from './checkpoint.js'
-import { EpochHistory } from './epoch-history.js'
+import { type EpochEntry, EpochHistory } from './epoch-history.js'
 import { deletedSuffix, epochCheckpointName, offsetName, snapshotSuffix } from './file-names.js'
 import { HeaderCursor } from './header-cursor.js'
 import type { LogConfig } from './log-config.js'
@@ -157,12 +157,18 @@ export class LogState {
     return (this.#epochs ??= this.environment.guarded(`reading ${this.place.path}`, () => this.#loadEpochs()))
   }
 
-  #loadEpochs(): EpochHistory {
+  /** The epochs before the end of the log is known, also those that may lie behind it. */
+  epochsAsTold(): readonly EpochEntry[] {
+    this.#epochs ??= this.environment.guarded(`reading ${this.place.path}`, () => this.#loadEpochs(Infinity))
+    return this.#epochs.entries()
+  }
+
+  #loadEpochs(endOffset = this.logEndOffset): EpochHistory {
     const path = this.pathOf(epochCheckpointName)
     let history: EpochHistory
     try {
       history = new EpochHistory(readEpochCheckpoint(this.environment.disk, path))
-      history.truncateEnd(this.logEndOffset)
+      history.truncateEnd(endOffset)
       history.truncateStart(this.logStartOffset)
     } catch (error) {
       if ((error as { code?: unknown }).code !== undefined) throw error

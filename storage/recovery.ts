@@ -9,6 +9,7 @@ import {
   maxTimestampAt,
   soundSizeAt,
 } from './any-batch.js'
+import type { EpochEntry } from './epoch-history.js'
 import { indexSuffix, logSuffix, timeIndexSuffix } from './file-names.js'
 import { LogError } from './log-error.js'
 import type { LogState } from './log-state.js'
@@ -49,6 +50,8 @@ export class Recovery {
   readonly #isWhole: boolean
   readonly #found: FoundBatch = { position: 0, size: 0, baseOffset: 0 }
   #buffer = Buffer.alloc(0)
+  /** The epochs as the checkpoint file told them. */
+  #knownEpochs: readonly EpochEntry[] = []
   /** Known from the first transaction marker that is met on. */
   #producers: ProducerState | null = null
   #scannedSegments = 0
@@ -138,7 +141,10 @@ export class Recovery {
     if (segment.size === 0) return null
     state.isTouched = true
     // What was known of later epochs may come from batches that were cut off before the crash.
-    if (isFirst) state.epochs.truncateEnd(state.logEndOffset)
+    if (isFirst) {
+      this.#knownEpochs = state.epochsAsTold()
+      state.epochs.truncateEnd(state.logEndOffset)
+    }
     this.#scannedSegments++
     if (this.#buffer.length === 0)
       this.#buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(4096, segment.size)))
@@ -213,9 +219,15 @@ export class Recovery {
     }
     segment.noteBatch(position, size, last, maxTimestampAt(buffer, at), state.config.indexIntervalBytes)
     const epoch = leaderEpochAt(buffer, at)
-    if (epoch > state.epochs.latestEpoch) state.epochs.assign(epoch, first)
+    if (epoch > state.epochs.latestEpoch) state.epochs.assign(epoch, this.#startOfEpoch(epoch, first))
     state.logEndOffset = last + 1
     return null
+  }
+
+  /** Where an epoch begins whose first batch is at `first`: before it, if compaction took what the history tells of. */
+  #startOfEpoch(epoch: number, first: number): number {
+    const known = this.#knownEpochs.find(([candidate]) => candidate === epoch)?.[1] ?? first
+    return known < first && known >= this.#state.logEndOffset ? known : first
   }
 
   #noteProducer(segment: Segment, at: number, firstOffset: number): string | null {

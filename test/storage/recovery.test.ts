@@ -253,3 +253,22 @@ test('a malformed epoch checkpoint is told anew from the batches, and that is sa
   ])
   assert.deepEqual(next.restored, [`${folder}/leader-epoch-checkpoint`])
 })
+
+test('an epoch whose first batches were compacted away still begins where it began', async () => {
+  const compact = { ...config, cleanupPolicy: { delete: false, compact: true } }
+  for (const [told, start] of [
+    ['1 1', 1],
+    ['1 2', 2],
+    ['1 0', 3],
+    ['1 5', 3],
+    ['2 2', 3],
+  ] as const) {
+    const { disk, log } = rig(compact)
+    put(log, ['a'])
+    const later = { baseOffset: 3, partitionLeaderEpoch: 1 }
+    append(log, batchOf(later), { origin: 'replication', leaderEpoch: 1 })
+    const killed = disk.killed()
+    killed.replaceFile(`${folder}/leader-epoch-checkpoint`, Buffer.from(`0\n1\n${told}\n`))
+    assert.deepEqual(rig(compact, killed).log.state.epochs.entries().at(-1), [1, start], told)
+  }
+})
