@@ -74,7 +74,10 @@ class CommitRecords {
 
 function commitError(turn: GroupTurn, group: ClassicGroup | undefined, command: CommitCommand): ErrorCode {
   const { groupId, memberId, groupInstanceId, generationId } = command
-  if (turn.others.typeOf(groupId) !== null) {
+  const otherType = turn.others.typeOf(groupId)
+  // A share group keeps what it has read elsewhere; Kafka would drop the offset when it loads the group.
+  if (otherType === 'share') return ErrorCode.GROUP_ID_NOT_FOUND
+  if (otherType !== null) {
     // Members are not known here; administrators may set offsets of a group that has none.
     return generationId < 0 && turn.others.isEmpty(groupId) ? ErrorCode.NONE : ErrorCode.UNKNOWN_MEMBER_ID
   }
@@ -179,8 +182,8 @@ function fetchTopic(
 export function deleteOffsets(turn: GroupTurn, ticket: Ticket, command: DeleteOffsetsCommand): void {
   const { groupId } = command
   const group = turn.groups.get(groupId)
-  const isOther = turn.others.typeOf(groupId) !== null
-  if (group === undefined && !isOther) {
+  const otherType = turn.others.typeOf(groupId)
+  if (group === undefined && (otherType === null || otherType === 'share')) {
     refuse(turn, ticket, ErrorCode.GROUP_ID_NOT_FOUND)
     return
   }
