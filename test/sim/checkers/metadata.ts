@@ -40,7 +40,7 @@ interface VotersBatch extends LoggedBatch {
  *
  * One leader an epoch: the first batch of an epoch names its leader, and no node knows another.
  * One vote an epoch: a node that has voted in an epoch votes for nobody else in it, crashes included.
- * Leader completeness: whoever begins an epoch has everything that is committed.
+ * Leader completeness: whoever begins an epoch has everything that was committed in those before.
  * Nothing committed is cut off any log, and every snapshot shows what the log adds up to.
  */
 export class MetadataTruth {
@@ -134,7 +134,8 @@ export class MetadataTruth {
   }
 
   #expectComplete(nodeId: number, first: LoggedBatch): void {
-    const last = this.#committed.at(-1)
+    // One that was paused while it was elected may begin when the next one has committed something.
+    const last = this.#committed.findLast(each => each.leaderEpoch < first.leaderEpoch)
     if (last === undefined || this.#has(nodeId, last)) return
     throw new Violation(
       `leader completeness: node ${nodeId} leads from epoch ${first.leaderEpoch} on without what is committed ` +
