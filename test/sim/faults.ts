@@ -114,6 +114,8 @@ export class FaultInjector {
           node.mood.isFull = false
         })
         return true
+      case 'directory fails':
+        return this.#failDirectory(node)
       case 'clock jump':
         return this.#jump(node)
       case 'partition':
@@ -167,6 +169,16 @@ export class FaultInjector {
     node.powerOff()
     node.replaceDisk()
     node.format(CLUSTER_ID, { kind: 'noInitialControllers' })
+    return true
+  }
+
+  /** Nothing of it can be read or written any more, until the node is started again. */
+  #failDirectory(node: SimNode): boolean {
+    const { plan } = this.#world
+    if (!node.isRunning || plan.directories.length === 1) return false
+    const path = this.#random.pick(plan.directories)
+    this.#world.note(`n${node.id}`, `${path} fails`)
+    node.failedDirectories.add(path)
     return true
   }
 

@@ -5,6 +5,7 @@ export interface KeptRun {
   readonly seed: number
   readonly nodes: number | null
   readonly faults: readonly string[] | null
+  readonly directories: number | null
 }
 
 /** The runs of seeds.txt. */
@@ -14,11 +15,13 @@ export function keptRuns(): KeptRun[] {
     .map(line => line.replace(/#.*/, '').trim())
     .filter(line => line !== '')
     .map(line => {
-      const [seed, nodes, faults] = line.split(';').map(part => part.trim())
+      const [seed, nodes, faults, directories] = line.split(';').map(part => part.trim())
       return {
         seed: Number(seed),
         nodes: nodes === undefined || nodes === '' ? null : Number(nodes),
         faults: faults === undefined || faults === '' ? null : faults.split(',').map(fault => fault.trim()),
+        // What was found before there were several directories is found with one.
+        directories: directories === undefined || directories === '' ? 1 : Number(directories),
       }
     })
 }

@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seed S] [--runs N] [--nodes N] [--faults A,B] [--first] [--twice] [--trace] [--debug]
+ * npm run sim -- [--seed S] [--runs N] [--nodes N] [--faults A,B] [--dirs N] [--first] [--twice] [--trace] [--debug]
  *   [--dump FOLDER] [--brief] | --kept | --mutants [--only NAME]
  * Whole brokers on simulated clock, network and disk: each seed is one run, and the same every time.
  */
@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     dump: { type: 'string' },
     first: { type: 'boolean', default: false },
     faults: { type: 'string' },
+    dirs: { type: 'string' },
     mutants: { type: 'boolean', default: false },
     only: { type: 'string' },
     brief: { type: 'boolean', default: false },
@@ -49,6 +50,7 @@ function narrowed(run: KeptRun): string {
   const parts = []
   if (run.nodes !== null) parts.push(` --nodes ${run.nodes}`)
   if (run.faults !== null) parts.push(` --faults '${run.faults}'`)
+  if (run.directories !== null) parts.push(` --dirs ${run.directories}`)
   return parts.join('')
 }
 
@@ -62,10 +64,12 @@ function report(result: RunResult, run: KeptRun): void {
 
 const nodes = options.nodes === undefined ? null : Number(options.nodes)
 const faults = options.faults?.split(',') ?? null
+const directories = options.dirs === undefined ? null : Number(options.dirs)
 const drawn = Array.from({ length: Number(options.runs ?? 1) }, (_, i) => ({
   seed: Number(options.seed) + i,
   nodes,
   faults,
+  directories,
 }))
 const runs: readonly KeptRun[] = options.kept ? keptRuns() : drawn
 /** From so many runs on it is said what did not happen in any of them. */

@@ -46,22 +46,39 @@ export class SimNode {
   isPowered = true
   /** Nobody starts it again until then. */
   restartAt: Millis = 0
-  /** The id of its data directory. */
+  /** The id of the directory of its metadata log. */
   directoryId = ''
+  /** Directories of which nothing can be read or written until the node is started again. */
+  readonly failedDirectories = new Set<string>()
+  /** The directories of its data by their ids. */
+  readonly #pathById = new Map<string, string>()
   readonly #world: World
   readonly #random: SeededRandom
+  readonly #operatorRandom: SeededRandom
   #stop: (() => Promise<void>) | null = null
+  /** Somebody has been called who starts it again. */
+  #hasOperator = false
 
   constructor(world: World, id: number, properties: ReadonlyMap<string, string>) {
     this.#world = world
     this.id = id
     this.hostName = `node${id}`
     this.#random = world.randomOf(`node ${id}`)
+    this.#operatorRandom = world.randomOf(`operator ${id}`)
     this.clock = machineClock(this.#random)
     const loaded = brokerConfigFrom({ properties })
     if (!loaded.ok) throw new Error(loaded.lines.join('\n'))
     this.config = loaded.config
     world.network.addHost(this.hostName)
+  }
+
+  /** Whether so much of its disk has failed that a process may end by itself. */
+  get mayEnd(): boolean {
+    const { metadataLogDir, logDirs } = this.config.node
+    const failed = this.failedDirectories
+    // It does not start without knowing whose a directory is.
+    if (this.state === 'starting' && failed.size > 0) return true
+    return this.hadDiskFault || failed.has(metadataLogDir) || logDirs.every(path => failed.has(path))
   }
 
   get isRunning(): boolean {
@@ -76,8 +93,19 @@ export class SimNode {
       uuid: () => this.#random.uuid(),
     }
     format(formatOptionsOf(this.config, { clusterId, quorum, ignoreFormatted: true }), ports)
-    const properties = this.disk.readFile('/data/meta.properties').toString()
-    this.directoryId = /^directory\.id=(.*)$/m.exec(properties)?.[1] ?? ''
+    const { metadataLogDir, logDirs } = this.config.node
+    this.directoryId = this.#idOf(metadataLogDir)
+    for (const path of logDirs) this.#pathById.set(this.#idOf(path), path)
+  }
+
+  #idOf(directory: string): string {
+    const properties = this.disk.readFile(`${directory}/meta.properties`).toString()
+    return /^directory\.id=(.*)$/m.exec(properties)?.[1] ?? ''
+  }
+
+  /** Where a data directory is; '' for one that is not, or not any more, of this node. */
+  pathOf(directoryId: string): string {
+    return this.#pathById.get(directoryId) ?? ''
   }
 
   /** Begins a process; it runs its own way from here on. */
@@ -89,6 +117,8 @@ export class SimNode {
     this.state = 'starting'
     this.incarnation++
     this.hadDiskFault = false
+    this.failedDirectories.clear()
+    this.#hasOperator = false
     network.machineBack(this.hostName)
     this.#attach(process)
     this.#world.note(`n${this.id}`, `start ${this.incarnation}`)
@@ -206,11 +236,11 @@ export class SimNode {
         this.#maybeFail(what, bytes)
       },
       beforeRead: path => this.#maybeFail(`read ${path}`, 0),
-      waitForDevice: () =>
+      waitForDevice: what =>
         new Promise((resolve, reject) => {
           scheduler.after(deviceMs(), process, 'sync', () => {
             try {
-              this.#maybeFail('sync', 0)
+              this.#maybeFail(what, 0)
               resolve()
             } catch (error) {
               reject(error as Error)
@@ -232,9 +262,15 @@ export class SimNode {
   /** `bytes`: of a write, part of which may be done when it fails. */
   #maybeFail(what: string, bytes: number): void {
     const { mood } = this
+    if (this.failedDirectories.size > 0 && this.failedDirectories.has(directoryIn(what))) {
+      this.#world.coverage.count('I/O in a directory that had failed')
+      this.#callOperator()
+      throw Object.assign(new Error(`EIO: i/o error, ${what}`), { code: 'EIO', done: this.#random.below(bytes + 1) })
+    }
     const isGrowing = what.startsWith('write') || what.startsWith('create') || what.startsWith('makeDirectory')
     if (mood.isFull && isGrowing) {
       this.hadDiskFault = true
+      this.#callOperator()
       this.#world.coverage.count('disk full')
       const done = this.#random.below(bytes + 1)
       if (done > 0) this.#world.coverage.count('write that failed half way')
@@ -242,9 +278,29 @@ export class SimNode {
     }
     if (mood.errorOneIn !== Infinity && this.#random.below(mood.errorOneIn) === 0) {
       this.hadDiskFault = true
+      this.#callOperator()
       this.#world.coverage.count(what.startsWith('read') ? 'disk error at a read' : 'disk error')
       throw Object.assign(new Error(`EIO: i/o error, ${what}`), { code: 'EIO', done: this.#random.below(bytes + 1) })
     }
+  }
+
+  /** A directory that has failed is not used again before the next start, which somebody sees to. */
+  #callOperator(): void {
+    const { plan, scheduler } = this.#world
+    if (this.#hasOperator || plan.directories.length === 1) return
+    this.#hasOperator = true
+    const { process } = this
+    const random = this.#operatorRandom
+    scheduler.after(random.pick([200, 3000, 10_000]) * random.next(), null, 'operator', () => {
+      if (process === null || this.process !== process) return
+      this.#world.note(`n${this.id}`, 'is started again for a directory that failed')
+      if (random.below(2) === 0) this.kill()
+      else void this.stop()
+      // One that hangs meanwhile is killed.
+      scheduler.after(15_000, null, 'operator', () => {
+        if (this.process === process) this.kill()
+      })
+    })
   }
 
   #ports(process: SimProcess): BrokerPorts {
@@ -261,6 +317,11 @@ export class SimNode {
       groupBytesMax: 64 * 1048576,
     }
   }
+}
+
+/** The directory at the top that an I/O is done in. */
+function directoryIn(what: string): string {
+  return /\/[^/ ]+/.exec(what)?.[0] ?? ''
 }
 
 /** Log lines go into the trace: two runs of one seed must say the same. */

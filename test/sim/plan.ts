@@ -21,6 +21,10 @@ export interface Plan {
   readonly options: ReadonlyMap<string, string>
   /** So many racks: consumers read from a replica in their own (KIP-392). 0: nodes are in none. */
   readonly racks: number
+  /** The directories of each node (`log.dirs`). With several of them replicas are moved, and one may fail alone. */
+  readonly directories: readonly string[]
+  /** Where the metadata log is: one of them, or a directory apart. */
+  readonly metadataDirectory: string
   /** Everything is synced before it is acknowledged. */
   readonly isFlushed: boolean
   readonly topics: readonly TopicPlan[]
@@ -53,9 +57,20 @@ const SINGLE_FAULTS = [
   'clock jump',
   'lossy way',
 ]
+/** The first is where everything is that is in one directory. */
+const DIRECTORIES = ['/data', '/data2', '/data3']
 const CLUSTER_FAULTS = ['partition', 'isolate', 'cut one way between nodes']
 
-export function drawPlan(seed: number, nodesWanted: number | null, faultsWanted: readonly string[] | null): Plan {
+/** What is chosen by hand instead of what a seed draws; null: nothing. */
+export interface Wanted {
+  readonly nodes: number | null
+  readonly faults: readonly string[] | null
+  /** How many log directories a node has. */
+  readonly directories: number | null
+}
+
+export function drawPlan(seed: number, wanted: Wanted): Plan {
+  const { nodes: nodesWanted, faults: faultsWanted } = wanted
   const random = new SeededRandom(Math.imul(seed + 7, 0x85ebca6b) >>> 0)
   const nodes = nodesWanted ?? random.pick([1, 1, 3, 3, 3, 5])
   const isFlushed = random.below(3) === 0
@@ -105,11 +120,26 @@ export function drawPlan(seed: number, nodesWanted: number | null, faultsWanted:
     for (const fault of faultsWanted) faults.set(fault, 1)
   }
   if (initialVoters !== null && random.below(2) === 0) faults.set('replace a disk', 1)
+  // Apart once more.
+  const third = new SeededRandom(Math.imul(seed + 13, 0x27d4eb2f) >>> 0)
+  const drawnDirectories = third.pick([1, 1, 2, 3])
+  const directories = DIRECTORIES.slice(0, wanted.directories ?? drawnDirectories)
+  const isApart = third.below(2) === 0
+  const isFailing = third.below(4) > 0
+  if (directories.length > 1) {
+    options.set(
+      'replica.alter.log.dirs.io.max.bytes.per.second',
+      String(third.pick([20_000, 1_000_000, 1_000_000_000])),
+    )
+    if (isFailing && faultsWanted === null) faults.set('directory fails', 1 + third.below(4))
+  }
   return {
     nodes,
     initialVoters,
     options,
     racks,
+    directories,
+    metadataDirectory: directories.length > 1 && isApart ? '/meta' : directories[0]!,
     isFlushed,
     topics,
     producers,

@@ -2,12 +2,14 @@ import { ErrorCode } from '#protocol/errors.js'
 import { CreateTopics } from '#protocol/messages/create-topics.js'
 import { ElectLeaders } from '#protocol/messages/elect-leaders.js'
 import { PeerError } from '#src/client/peer.js'
+import { findMisplaced } from './checkers/directories.js'
 import { Violation } from './checkers/history.js'
 import { findOtherImage } from './checkers/images.js'
 import { SimAdmin } from './client/admin.js'
 import type { ClusterClient } from './client/cluster-client.js'
 import { isPassing, unexpected } from './client/errors.js'
 import { GroupMember } from './client/group-member.js'
+import { SimMover } from './client/mover.js'
 import { SimProducer } from './client/producer.js'
 import { readAll, SimReader } from './client/reader.js'
 import { VoterKeeper } from './client/voters.js'
@@ -26,6 +28,8 @@ export interface RunOptions {
   readonly nodes?: number | null
   /** These faults instead of those that the seed draws. */
   readonly faults?: readonly string[] | null
+  /** So many log directories on each node. */
+  readonly directories?: number | null
   /** The safety act takes so long, instead of what the seed draws, ms. */
   readonly safetyMs?: number
 }
@@ -57,7 +61,8 @@ process.on('unhandledRejection', error => {
 
 /** Runs a seed from beginning to end. Never rejects: what went wrong is in the result. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
-  const drawn = drawPlan(seed, options.nodes ?? null, options.faults ?? null)
+  const { nodes = null, faults = null, directories = null } = options
+  const drawn = drawPlan(seed, { nodes, faults, directories })
   const plan = options.safetyMs === undefined ? drawn : { ...drawn, safetyMs: options.safetyMs }
   const world = new World(seed, plan, options.debug === true)
   if (options.echo !== undefined) world.scheduler.echo = options.echo
@@ -107,7 +112,7 @@ function dumpDisks(world: World, dump: (path: string, content: Buffer) => void):
         else dump(`${hostName}${path}/${name}`, disk.readFile(`${path}/${name}`))
       }
     }
-    if (disk.exists('/data')) disk.lookedAt(() => visit('/data'))
+    disk.lookedAt(() => visit(''))
   }
 }
 
@@ -171,7 +176,10 @@ class Show {
           ['listeners', `PLAINTEXT://node${id}:9092,CONTROLLER://node${id}:9093`],
           ['inter.broker.listener.name', 'PLAINTEXT'],
           ['controller.listener.names', 'CONTROLLER'],
-          ['log.dirs', '/data'],
+          ['log.dirs', plan.directories.join(',')],
+          ...(plan.metadataDirectory === plan.directories[0]
+            ? []
+            : [['metadata.log.dir', plan.metadataDirectory] as const]),
           ...(plan.racks > 0 ? [['broker.rack', `rack${id % plan.racks}`] as const] : []),
           ...plan.options,
         ]),
@@ -234,6 +242,12 @@ class Show {
         const admin = new SimAdmin(world, client)
         this.#admin = admin
         return () => admin.run(isOver)
+      })
+    }
+    if (plan.directories.length > 1) {
+      add('mover', client => {
+        const mover = new SimMover(world, client)
+        return () => mover.run(() => world.isHealed || isOver())
       })
     }
     for (const group of plan.groups) {
@@ -319,7 +333,9 @@ class Show {
   /** What the nodes tell clients. */
   async #checkAnswers(): Promise<string | null> {
     try {
-      return (await this.#admin?.check()) ?? (await findOtherImage(this.#world, this.#director))
+      const world = this.#world
+      const other = (await this.#admin?.check()) ?? (await findOtherImage(world, this.#director))
+      return other ?? (world.plan.directories.length > 1 ? await findMisplaced(world, this.#director) : null)
     } catch (error) {
       if (!(error instanceof PeerError)) throw error
       return error.message

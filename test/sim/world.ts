@@ -42,6 +42,7 @@ export class World {
     this.scheduler.onThrow = (owner, error) => this.onUncaught(owner, error)
     const directoryOf = (nodeId: number) => this.nodes[nodeId - 1]?.directoryId ?? ''
     this.truth = new MetadataTruth(this.logs, this.coverage, directoryOf, delta => this.replicas.changed(delta))
+    this.logs.directoryOf = (nodeId, partition) => this.#directoryOf(nodeId, partition)
     this.logs.events = {
       written: (nodeId, partition, found, bytes, position) => {
         if (partition === METADATA_PARTITION) this.truth.written(nodeId, found, bytes, position)
@@ -53,7 +54,17 @@ export class World {
       synced: (_nodeId, partition) => {
         if (partition === METADATA_PARTITION) this.truth.synced()
       },
+      promoted: () => this.coverage.count('replica moved to another directory'),
     }
+  }
+
+  /** The path of the directory in which the controller knows a replica. */
+  #directoryOf(nodeId: number, partition: string): string {
+    const node = this.nodes[nodeId - 1]
+    const at = partition.lastIndexOf('-')
+    const image = this.truth.image.topics.partition(partition.slice(0, at), Number(partition.slice(at + 1)))
+    if (node === undefined || image === undefined) return ''
+    return node.pathOf(image.directories[image.replicas.indexOf(nodeId)] ?? '')
   }
 
   /** A stream of random numbers of its own for each purpose, so that one more draw here changes nothing there. */
@@ -144,13 +155,13 @@ export class World {
   onExit(node: SimNode, why: string): void {
     this.note(`n${node.id}`, why)
     this.coverage.count('process ended by itself')
-    if (!node.hadDiskFault) this.fail(new Violation(`node ${node.id} ${why}`))
+    if (!node.mayEnd) this.fail(new Violation(`node ${node.id} ${why}`))
   }
 
   onErrorLine(who: string, message: string, fields: object): void {
     this.coverage.count(`error line: ${message.slice(0, 60)}`)
     const node = this.nodes.find(each => each.process?.name === who)
-    if (!message.startsWith('a request failed for a reason') || node === undefined || node.hadDiskFault) return
+    if (!message.startsWith('a request failed for a reason') || node === undefined || node.mayEnd) return
     const { err } = fields as { readonly err?: unknown }
     this.fail(
       new Violation(`node ${node.id}: ${message}: ${err instanceof Error ? err.stack : JSON.stringify(fields)}`),
@@ -175,7 +186,8 @@ export class World {
   }
 
   afterPowerLoss(node: SimNode): void {
-    this.logs.rescan(node.id, node.disk)
+    const { logDirs, metadataLogDir } = node.config.node
+    this.logs.rescan(node.id, node.disk, [...new Set([...logDirs, metadataLogDir])])
   }
 
   /** What was not synced of a partition may be gone for good, now that the leader of this epoch was elected. */

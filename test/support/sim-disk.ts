@@ -33,6 +33,7 @@ export type DiskChange =
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'remove'; readonly path: string }
   | { readonly kind: 'sync'; readonly path: string; readonly size: number }
+  | { readonly kind: 'sync folder'; readonly path: string }
 
 /** A machine around the disk: its process may die before an I/O, I/Os may fail, and the device takes its time. */
 export interface DiskMachine {
@@ -44,7 +45,7 @@ export interface DiskMachine {
   /** The same before an I/O that reads. */
   beforeRead(path: string): void
   /** Resolves when the device has done what is waiting; rejects with the error of the device. */
-  waitForDevice(): Promise<void>
+  waitForDevice(what: string): Promise<void>
   /** The same for a call that does not return before. */
   blockOnDevice(): void
   /** After an I/O that changed something. */
@@ -300,15 +301,17 @@ export class SimDisk implements Disk {
     this.#io(`syncDirectory ${path}`)
     this.machine?.blockOnDevice()
     settleNames(folder, folder.done + folder.pending.length)
+    this.machine?.changed({ kind: 'sync folder', path })
   }
 
   async syncDirectoryAsync(path: string): Promise<void> {
     const folder = this.#folder(path)
     this.#io(`syncDirectory ${path}`)
     const target = folder.done + folder.pending.length
-    await this.#deviceTime()
+    await this.#deviceTime(path)
     if (this.#isDead) throw failure('EIO', path)
     settleNames(folder, target)
+    this.machine?.changed({ kind: 'sync folder', path })
   }
 
   modifiedTime(path: string): number {
@@ -356,8 +359,8 @@ export class SimDisk implements Disk {
     folder.pending.push(change)
   }
 
-  #deviceTime(): Promise<void> {
-    if (this.machine !== null) return this.machine.waitForDevice()
+  #deviceTime(path: string): Promise<void> {
+    if (this.machine !== null) return this.machine.waitForDevice(`sync ${path}`)
     const held = this.#heldSyncs
     if (held === null) return Promise.resolve()
     return new Promise(resolve => held.push(resolve))
@@ -412,7 +415,7 @@ export class SimDisk implements Disk {
     this.#io(`sync ${path}`)
     const target = node.done + node.pending.length
     const { size } = node
-    await this.#deviceTime()
+    await this.#deviceTime(path)
     if (this.#isDead) throw failure('EIO', path)
     settleContent(node, target)
     this.machine?.changed({ kind: 'sync', path, size })

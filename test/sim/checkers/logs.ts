@@ -22,9 +22,11 @@ interface LogFile {
   rest: Buffer
 }
 
-/** The log of one partition on one node. */
+/** The log of one partition in one directory of a node. */
 export class NodeLog {
   readonly files = new Map<number, LogFile>()
+  /** Of a copy that took the place of a log: what the device had of that, until it has the new name of the copy, too. */
+  syncedEndMax = Infinity
 
   inOrder(): LogFile[] {
     return [...this.files.values()].sort((left, right) => left.baseOffset - right.baseOffset)
@@ -91,16 +93,36 @@ export class NodeLog {
     let end = 0
     for (const file of this.inOrder()) {
       for (const { lastOffset, end: at } of file.batches) {
-        if (at > file.synced) return end
+        if (at > file.synced) return Math.min(end, this.syncedEndMax)
         end = lastOffset + 1
       }
     }
-    return end
+    return Math.min(end, this.syncedEndMax)
   }
 }
 
-const LOG_FILE = /\/([^/]+)\/(\d{20})\.log$/
-const PARTITION = /^(.+)-\d+$/
+const LOG_FILE = /^(.*)\/(\d{20})\.log$/
+const FOLDER = /^(.*)\/([^/]+-\d+)(\.[0-9a-f]+-future)?$/
+
+/** A folder of a log: the one that has the name of its partition, or a copy that is to take its place. */
+interface FolderPlace {
+  readonly directory: string
+  readonly partition: string
+  readonly isFuture: boolean
+}
+
+interface FilePlace extends FolderPlace {
+  readonly baseOffset: number
+}
+
+/** The logs of a node by partition, then by directory. */
+type HeldLogs = Map<string, Map<string, NodeLog>>
+
+interface NodeLogs {
+  readonly logs: HeldLogs
+  /** Copies that are to replace a log (AlterReplicaLogDirs). */
+  readonly futures: HeldLogs
+}
 
 export interface LogEvents {
   /** A node has written a batch. */
@@ -109,6 +131,8 @@ export interface LogEvents {
   cutOff(nodeId: number, partition: string, batches: readonly LoggedBatch[]): void
   /** The device of a node has more of a log. */
   synced(nodeId: number, partition: string): void
+  /** The copy of a log in another directory has taken its place. */
+  promoted(): void
 }
 
 /**
@@ -119,48 +143,74 @@ export interface LogEvents {
  * One leader an epoch: what is new in an epoch of a partition always comes to light on the same node.
  */
 export class LogWatcher {
-  events: LogEvents = { written: () => {}, cutOff: () => {}, synced: () => {} }
-  readonly #nodes = new Map<number, Map<string, NodeLog>>()
+  events: LogEvents = { written: () => {}, cutOff: () => {}, synced: () => {}, promoted: () => {} }
+  /** In which directory the controller knows a replica: told by who knows the metadata. */
+  directoryOf: (nodeId: number, partition: string) => string = () => ''
+  readonly #nodes = new Map<number, NodeLogs>()
   /** By partition and base offset, one for each epoch. */
   readonly #seen = new Map<string, Map<number, LoggedBatch[]>>()
   /** Where the first batch of an epoch was written, by partition and epoch. */
   readonly #leaders = new Map<string, number>()
 
-  partitionsOf(nodeId: number): ReadonlyMap<string, NodeLog> {
-    let found = this.#nodes.get(nodeId)
-    if (found === undefined) this.#nodes.set(nodeId, (found = new Map()))
-    return found
+  /**
+   * The log of a partition on a node. Where a move between directories has left two it is the one in the directory that
+   * the controller knows; so is a copy, where there is nothing else any more.
+   */
+  log(nodeId: number, partition: string): NodeLog | undefined {
+    const { logs, futures } = this.#of(nodeId)
+    const held = logs.get(partition)
+    if (held !== undefined && held.size === 1) return held.values().next().value
+    if (held !== undefined && held.size > 1) {
+      const assigned = held.get(this.directoryOf(nodeId, partition))
+      return assigned ?? held.get([...held.keys()].sort()[0]!)
+    }
+    return futures.get(partition)?.get(this.directoryOf(nodeId, partition))
   }
 
-  log(nodeId: number, partition: string): NodeLog | undefined {
-    return this.#nodes.get(nodeId)?.get(partition)
+  /** The log of each partition on a node. */
+  *partitionsOf(nodeId: number): Generator<readonly [string, NodeLog]> {
+    const { logs, futures } = this.#of(nodeId)
+    for (const partition of new Set([...logs.keys(), ...futures.keys()])) {
+      const log = this.log(nodeId, partition)
+      if (log !== undefined) yield [partition, log]
+    }
+  }
+
+  #of(nodeId: number): NodeLogs {
+    let found = this.#nodes.get(nodeId)
+    if (found === undefined) this.#nodes.set(nodeId, (found = { logs: new Map(), futures: new Map() }))
+    return found
   }
 
   changed(nodeId: number, disk: SimDisk, change: DiskChange): void {
     if (change.kind === 'rename') return this.#renamed(nodeId, disk, change.path, change.to)
     if (change.kind === 'remove') return this.#removed(nodeId, change.path)
+    if (change.kind === 'sync folder') return this.#namesSynced(nodeId, change.path)
     const place = placeOf(change.path)
     if (place === null) return
-    const file = this.#file(nodeId, place.partition, place.baseOffset)
+    const { partition, isFuture } = place
+    // What is under way when a folder gets another name ends under the old one.
+    if (change.kind === 'sync' && this.#fileIfAny(nodeId, place) === undefined) return
+    const file = this.#file(nodeId, place)
     if (change.kind === 'sync') {
       file.synced = Math.max(file.synced, Math.min(change.size, file.size))
-      this.events.synced(nodeId, place.partition)
+      if (!isFuture) this.events.synced(nodeId, partition)
     } else if (change.kind === 'truncate') {
       file.size = change.size
       file.synced = Math.min(file.synced, change.size)
       file.rest = Buffer.alloc(0)
       const cut: LoggedBatch[] = []
       while (file.batches.length > 0 && file.batches.at(-1)!.end > change.size) cut.push(file.batches.pop()!)
-      if (cut.length > 0) this.events.cutOff(nodeId, place.partition, cut)
+      if (cut.length > 0 && !isFuture) this.events.cutOff(nodeId, partition, cut)
     } else if (change.position === file.size) {
-      this.#append(nodeId, place.partition, file, change.bytes)
+      this.#append(nodeId, place, file, change.bytes, !(isFuture && isCompacted(partition)))
     }
   }
 
   /** Looks at all files of a disk anew. */
-  rescan(nodeId: number, disk: SimDisk): void {
-    this.#nodes.set(nodeId, new Map())
-    if (disk.exists('/data')) this.#scanFolder(nodeId, disk, '/data')
+  rescan(nodeId: number, disk: SimDisk, directories: readonly string[]): void {
+    this.#nodes.delete(nodeId)
+    for (const path of directories) if (disk.exists(path)) this.#scanFolder(nodeId, disk, path)
   }
 
   #scanFolder(nodeId: number, disk: SimDisk, folder: string): void {
@@ -174,24 +224,37 @@ export class LogWatcher {
   #scanFile(nodeId: number, disk: SimDisk, path: string): void {
     const place = placeOf(path)
     if (place === null) return
-    const log = this.#log(nodeId, place.partition)
+    const log = this.#log(nodeId, place)
     log.files.delete(place.baseOffset)
-    const file = this.#file(nodeId, place.partition, place.baseOffset)
+    const file = this.#file(nodeId, place)
     const bytes = disk.readFile(path)
     // Compaction takes records out of batches.
-    this.#append(nodeId, place.partition, file, bytes, !place.partition.startsWith('__consumer_offsets'))
+    this.#append(nodeId, place, file, bytes, !isCompacted(place.partition))
     file.synced = file.size
   }
 
-  #log(nodeId: number, partition: string): NodeLog {
-    const logs = this.partitionsOf(nodeId) as Map<string, NodeLog>
-    let log = logs.get(partition)
-    if (log === undefined) logs.set(partition, (log = new NodeLog()))
+  #held(nodeId: number, { partition, isFuture }: FolderPlace): Map<string, NodeLog> {
+    const { logs, futures } = this.#of(nodeId)
+    const all = isFuture ? futures : logs
+    let held = all.get(partition)
+    if (held === undefined) all.set(partition, (held = new Map()))
+    return held
+  }
+
+  #log(nodeId: number, place: FolderPlace): NodeLog {
+    const held = this.#held(nodeId, place)
+    let log = held.get(place.directory)
+    if (log === undefined) held.set(place.directory, (log = new NodeLog()))
     return log
   }
 
-  #file(nodeId: number, partition: string, baseOffset: number): LogFile {
-    const { files } = this.#log(nodeId, partition)
+  #fileIfAny(nodeId: number, place: FilePlace): LogFile | undefined {
+    return this.#held(nodeId, place).get(place.directory)?.files.get(place.baseOffset)
+  }
+
+  #file(nodeId: number, place: FilePlace): LogFile {
+    const { baseOffset } = place
+    const { files } = this.#log(nodeId, place)
     let file = files.get(baseOffset)
     if (file === undefined) {
       file = { baseOffset, size: 0, synced: 0, batches: [], rest: Buffer.alloc(0) }
@@ -200,7 +263,8 @@ export class LogWatcher {
     return file
   }
 
-  #append(nodeId: number, partition: string, file: LogFile, bytes: Buffer, matches = true): void {
+  #append(nodeId: number, place: FilePlace, file: LogFile, bytes: Buffer, matches: boolean): void {
+    const { partition, isFuture } = place
     const start = file.size - file.rest.length
     const all = file.rest.length === 0 ? bytes : Buffer.concat([file.rest, bytes])
     file.size += bytes.length
@@ -218,7 +282,7 @@ export class LogWatcher {
       }
       file.batches.push(found)
       if (matches) this.#match(nodeId, partition, found)
-      this.events.written(nodeId, partition, found, all, at)
+      if (!isFuture) this.events.written(nodeId, partition, found, all, at)
       at += size
     }
     file.rest = Buffer.from(all.subarray(at))
@@ -252,29 +316,55 @@ export class LogWatcher {
   }
 
   #renamed(nodeId: number, disk: SimDisk, from: string, to: string): void {
+    const before = folderOf(from)
+    const after = folderOf(to)
+    if (before?.isFuture === true && after?.isFuture === false) return this.#promoted(nodeId, before, after)
     this.#removed(nodeId, from)
     if (placeOf(to) !== null) this.#scanFile(nodeId, disk, to)
-    else if (disk.exists(to) && disk.fileSize(to) < 0 && partitionOf(to) !== null) this.#scanFolder(nodeId, disk, to)
+    else if (after !== null && disk.exists(to) && disk.fileSize(to) < 0) this.#scanFolder(nodeId, disk, to)
+  }
+
+  /** A copy takes the place of its log: where its name is not on the device, a loss of power brings the old log back. */
+  #promoted(nodeId: number, before: FolderPlace, after: FolderPlace): void {
+    const copies = this.#held(nodeId, before)
+    const log = copies.get(before.directory) ?? new NodeLog()
+    const old = this.log(nodeId, after.partition)
+    copies.delete(before.directory)
+    if (old !== undefined && old !== log) log.syncedEndMax = old.syncedEnd
+    this.#held(nodeId, after).set(after.directory, log)
+    this.events.promoted()
+  }
+
+  #namesSynced(nodeId: number, directory: string): void {
+    for (const held of this.#of(nodeId).logs.values()) {
+      const log = held.get(directory)
+      if (log !== undefined) log.syncedEndMax = Infinity
+    }
   }
 
   #removed(nodeId: number, path: string): void {
     const place = placeOf(path)
     if (place !== null) {
-      this.log(nodeId, place.partition)?.files.delete(place.baseOffset)
+      this.#held(nodeId, place).get(place.directory)?.files.delete(place.baseOffset)
       return
     }
-    const partition = partitionOf(path)
-    if (partition !== null) (this.partitionsOf(nodeId) as Map<string, NodeLog>).delete(partition)
+    const folder = folderOf(path)
+    if (folder !== null) this.#held(nodeId, folder).delete(folder.directory)
   }
 }
 
-function placeOf(path: string): { partition: string; baseOffset: number } | null {
-  const match = LOG_FILE.exec(path)
-  if (match === null || !PARTITION.test(match[1]!)) return null
-  return { partition: match[1]!, baseOffset: Number(match[2]) }
+function isCompacted(partition: string): boolean {
+  return partition.startsWith('__consumer_offsets')
 }
 
-function partitionOf(path: string): string | null {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return PARTITION.test(name) ? name : null
+function placeOf(path: string): FilePlace | null {
+  const match = LOG_FILE.exec(path)
+  const folder = match === null ? null : folderOf(match[1]!)
+  return folder === null ? null : { ...folder, baseOffset: Number(match![2]) }
+}
+
+function folderOf(path: string): FolderPlace | null {
+  const match = FOLDER.exec(path)
+  if (match === null) return null
+  return { directory: match[1]!, partition: match[2]!, isFuture: match[3] !== undefined }
 }

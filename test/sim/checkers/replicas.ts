@@ -1,4 +1,5 @@
 import { type MetadataDelta, partitionChange } from '#src/metadata/delta.js'
+import { isOnlineDirectory } from '#src/metadata/directory-id.js'
 import type { PartitionImage } from '#src/metadata/image.js'
 import type { World } from '../world.js'
 import { type PartitionHistory, Violation } from './history.js'
@@ -71,7 +72,11 @@ export class ReplicaChecker {
       }
     }
     for (const { before, after } of delta.brokers.values()) {
-      if (after?.fenced === true && before?.fenced === false) this.#world.coverage.count('broker fenced')
+      const { coverage } = this.#world
+      if (after?.fenced === true && before?.fenced === false) coverage.count('broker fenced')
+      if (before !== null && after !== null && before.epoch === after.epoch) {
+        coverage.count('directory of a broker offline', before.directories.length - after.directories.length)
+      }
     }
   }
 
@@ -93,7 +98,7 @@ export class ReplicaChecker {
   }
 
   #elected(name: string, before: PartitionImage, after: PartitionImage): void {
-    const { coverage, truth, logs } = this.#world
+    const { coverage, logs } = this.#world
     const { leader } = after
     const doubtful = this.#doubtfulOf(name)
     const end = logs.log(leader, name)?.end ?? 0
@@ -103,7 +108,7 @@ export class ReplicaChecker {
     const soundEnd = Math.min(end, doubtful.get(leader)?.from ?? Infinity)
     const eligible = [...before.isr, ...before.elr].filter(nodeId => !this.#newProcesses.has(nodeId))
     const others = eligible.filter(nodeId => {
-      return nodeId !== leader && !doubtful.has(nodeId) && truth.image.cluster.broker(nodeId)?.fenced === false
+      return nodeId !== leader && !doubtful.has(nodeId) && this.#isThere(nodeId, before)
     })
     const fromElr = !before.isr.includes(leader) && before.elr.includes(leader)
     // The change that ends a reassignment takes the new replica into the ISR and makes it leader in one.
@@ -138,6 +143,14 @@ export class ReplicaChecker {
       }
     }
     doubtful.delete(leader)
+  }
+
+  /** Whether a replica could lead: its broker is let in, and has its directory. */
+  #isThere(nodeId: number, { replicas, directories }: PartitionImage): boolean {
+    const broker = this.#world.truth.image.cluster.broker(nodeId)
+    if (broker?.fenced !== false) return false
+    const directory = directories[replicas.indexOf(nodeId)]
+    return directory === undefined || isOnlineDirectory(directory, broker.directories)
   }
 
   /** From where on a leader that was not eligible has another history than those who were, or may have been. */
