@@ -2,7 +2,7 @@ import type { PartitionLog } from '#storage/log.js'
 import type { LogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
 import type { Clock, Logger, Millis } from '../runtime/ports.js'
-import { alignCopy } from './copied-log.js'
+import { alignCopy, alignLeftCopy } from './copied-log.js'
 import type { Partition } from './partition.js'
 import { guard } from './replica-placement.js'
 
@@ -72,22 +72,25 @@ export class FutureReplicas {
   }
 
   /**
-   * Goes on with a copy that was begun, perhaps before a restart. After a crash it may have what the log has lost: that
-   * goes before the log has something else there. Throws LogError.
+   * Goes on with a copy that was begun, perhaps before a restart. After a crash it may have what the log has lost, and
+   * after its directory failed what the log has cut off: that goes before anything is copied. Throws LogError.
    */
   resume(partition: Partition, directory: LogDirectory, log: PartitionLog): void {
-    alignCopy(log, partition.log)
+    alignLeftCopy(log, partition.log)
     partition.future = { log, directory }
     this.#queue.push(partition)
     this.#run()
   }
 
-  /** Goes on with a copy in one of the directories that was begun before a restart. */
+  /**
+   * Goes on with a copy in one of the directories that was begun before a restart. Others are of moves that were turned
+   * elsewhere: a directory that failed meanwhile still has its copy, and a crash may bring one back that was deleted.
+   */
   resumeIn(directories: readonly LogDirectory[], partition: Partition): void {
     for (const directory of directories) {
       const log = directory.getFuture(partition.topic.name, partition.index)
-      if (log === undefined || partition.future !== null) continue
-      if (directory === partition.directory || log.topicId !== partition.topic.id) {
+      if (log === undefined) continue
+      if (directory === partition.directory || log.topicId !== partition.topic.id || partition.future !== null) {
         guard(() => directory.deleteLog(log, this.#options.clock.wallTime()))
       } else guard(() => this.resume(partition, directory, log))
     }
@@ -114,7 +117,11 @@ export class FutureReplicas {
     if (future.directory === failed) {
       this.#options.logger.error(fields, 'a replica is not moved, for the other directory has failed: it stays')
       this.cancel(partition)
-    } else this.#options.logger.error(fields, 'a replica is not moved any further, for its own directory has failed')
+      return
+    }
+    this.#options.logger.error(fields, 'a replica is not moved any further, for its own directory has failed')
+    // The controller may believe that it has come to pass, and would leave the replica in the ISR.
+    if (this.#announced.has(future)) this.#options.announce(partition, directory, () => {})
   }
 
   close(): void {

@@ -425,6 +425,55 @@ test('a copy that has more than a crash has left of the log does not bring that 
   assert.deepEqual([text.includes('lost'), text.match(/kept/g)?.length], [false, 3])
 })
 
+test('of two copies that are there after a restart one goes on, and the other goes away', async () => {
+  const logDirs = ['/one', '/two', '/three']
+  const { broker, client, clock, disk } = await replicaSetting({ logDirs, config: { moveBytesPerSecondMax: 1 } })
+  broker.createTopic('t', 1)
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf(['x'.repeat(100_000)]))
+  const { directory } = broker.replicas.partitionOf('t', 0)
+  const [failing, other] = broker.directories.filter(each => each !== directory)
+  move(client, failing!.path, 't', [0])
+  await clock.settle()
+  disk.failAt(1, 'EIO')
+  assert.throws(() => failing!.writeMetaProperties(failing!.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  move(client, other!.path, 't', [0])
+  await clock.settle()
+  const id = broker.topicIds.get('t')!
+  const prepare = (renewed: typeof broker) => renewed.createTopic('t', 1, { id })
+  const again = await replicaSetting({ logDirs, disk: disk.killed(), clock, prepare })
+  assert.equal(places(again.client).length, 2)
+  await clock.settle()
+  const moved = again.broker.replicas.partitionOf('t', 0)
+  assert.deepEqual([moved.log.logEndOffset, moved.future], [30, null])
+  assert.deepEqual(places(again.client), [`t-0 in ${moved.directory.path}`])
+})
+
+test('a copy in a directory that had failed brings nothing back that the log has cut off since', async () => {
+  const logDirs = ['/one', '/two']
+  const { broker, client, clock, disk } = await replicaSetting({ logDirs, config: { moveBytesPerSecondMax: 1 } })
+  broker.createTopic('t', 1, { replicas: [1, 2], isr: [1] })
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf([`old ${i} ${'x'.repeat(100_000)}`]))
+  const partition = broker.replicas.partitionOf('t', 0)
+  const to = broker.directories.find(directory => directory !== partition.directory)!
+  move(client, to.path, 't', [0])
+  await clock.settle()
+  assert.equal(partition.future!.log.logEndOffset, 20)
+  disk.failAt(1, 'EIO')
+  assert.throws(() => to.writeMetaProperties(to.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  broker.changePartition('t', 0, { leader: 2 })
+  partition.truncateTo(7)
+  broker.changePartition('t', 0, { leader: 1 })
+  for (let i = 0; i < 30; i++) produceTo(client, batchOf([`new ${i}`]))
+  const id = broker.topicIds.get('t')!
+  const prepare = (renewed: typeof broker) => renewed.createTopic('t', 1, { id, leaderEpoch: 3 })
+  const again = await replicaSetting({ logDirs, disk: disk.killed(), clock, prepare })
+  await clock.settle()
+  const { directory, log } = again.broker.replicas.partitionOf('t', 0)
+  assert.deepEqual([directory.path, log.logEndOffset], [to.path, 37])
+  const text = log.read(0, 10_000_000, 37, true)!.buffer.toString('latin1')
+  assert.deepEqual([text.match(/old/g)?.length, text.match(/new/g)?.length], [7, 30])
+})
+
 test('of a replica that is named twice the last directory counts, and topics without partitions get no answer', async () => {
   const { client, clock, from, to } = await filled()
   const at = (path: string, topic: string, partitions: number[]) => ({ path, topics: [{ name: topic, partitions }] })

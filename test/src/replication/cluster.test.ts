@@ -338,6 +338,23 @@ test('the controller is told in which directory a replica is, and of a move befo
   assert.deepEqual(valuesOf(replica), ['a', 'b'])
 })
 
+test('the controller is told that a replica stays where its directory has failed, though it knew of its move', async () => {
+  const cluster = await ReplicaCluster.start({ logDirs: ['/one', '/two'] })
+  cluster.createTopic('t', [1, 2])
+  await cluster.clock.advance(100)
+  const replica = cluster.replica(2, 't')
+  const [from, to] = cluster.node(2).broker.directories
+  cluster.node(2).broker.replicas.futures.move(replica, to!)
+  cluster.metadataDelayMs = () => 200
+  await cluster.clock.advance(50)
+  assert.equal(replica.directory, from, 'not before the controller knows')
+  cluster.node(2).disk.failAt(1, 'EIO')
+  assert.throws(() => from!.writeMetaProperties(from!.metaProperties!), { code: 'KAFKA_STORAGE_ERROR' })
+  await cluster.clock.advance(2000)
+  assert.deepEqual([replica.directory, replica.isOffline], [from, true])
+  assert.equal(cluster.partition('t').directories[1], from!.metaProperties!.directoryId)
+})
+
 test('the controller is told where a replica is that went and came back before its broker heard of either', async () => {
   const cluster = await ReplicaCluster.start({ logDirs: ['/one', '/two'] })
   cluster.createTopic('t', [1, 2])
