@@ -24,6 +24,7 @@ export const WANTED: readonly string[] = [
   'move between directories asked for',
   'move between directories refused',
   'replica moved to another directory',
+  'records deleted',
   'power lost by all nodes',
   'power lost with records that were not synced',
   'killed at an effect',

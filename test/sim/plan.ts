@@ -10,6 +10,8 @@ export interface TopicPlan {
   readonly configs: readonly { readonly name: string; readonly value: string }[]
   /** unclean.leader.election.enable. */
   readonly allowsUnclean: boolean
+  /** Records are deleted at its beginning: by an administrator, or by retention as well. */
+  readonly deletes: 'never' | 'on demand' | 'retention'
 }
 
 /** What a seed draws. */
@@ -97,7 +99,7 @@ export function drawPlan(seed: number, wanted: Wanted): Plan {
     const allowsUnclean = nodes > 1 && random.below(6) === 0
     const configs = allowsUnclean ? [{ name: 'unclean.leader.election.enable', value: 'true' }] : []
     const replicationFactor = Math.min(3, nodes)
-    topics.push({ name: `topic${i}`, partitions, replicationFactor, configs, allowsUnclean })
+    topics.push({ name: `topic${i}`, partitions, replicationFactor, configs, allowsUnclean, deletes: 'never' })
   }
   const producers = topics.flatMap(topic =>
     Array.from({ length: topic.partitions }, (_, partition) => drawProducers(random, topic.name, partition)).flat(),
@@ -127,10 +129,16 @@ export function drawPlan(seed: number, wanted: Wanted): Plan {
   const isApart = third.below(2) === 0
   const isFailing = third.below(4) > 0
   if (directories.length > 1) {
+    options.set('log.retention.check.interval.ms', '1000')
     options.set(
       'replica.alter.log.dirs.io.max.bytes.per.second',
       String(third.pick([20_000, 1_000_000, 1_000_000_000])),
     )
+    for (const [index, topic] of topics.entries()) {
+      const deletes = third.pick(['never', 'on demand', 'on demand', 'retention'] as const)
+      // Where a group goes on when its offset is gone is another matter.
+      if (!groups.some(group => group.topic === topic.name)) topics[index] = deleting(topic, deletes)
+    }
     if (isFailing && faultsWanted === null) faults.set('directory fails', 1 + third.below(4))
   }
   return {
@@ -149,6 +157,15 @@ export function drawPlan(seed: number, wanted: Wanted): Plan {
     faultMs: random.pick([300, 1000, 3000]),
     faults,
   }
+}
+
+function deleting(topic: TopicPlan, deletes: TopicPlan['deletes']): TopicPlan {
+  if (deletes !== 'retention') return { ...topic, deletes }
+  const retention = [
+    { name: 'retention.ms', value: '4000' },
+    { name: 'segment.ms', value: '1000' },
+  ]
+  return { ...topic, deletes, configs: [...topic.configs, ...retention] }
 }
 
 function drawProducers(random: SeededRandom, topic: string, partition: number): ProducerOptions[] {

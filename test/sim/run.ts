@@ -209,6 +209,8 @@ class Show {
       await director.pause(200)
     }
     this.#world.history.topics.set(name, partitions)
+    if (topic.deletes !== 'retention') return
+    for (let i = 0; i < partitions; i++) this.#world.history.partition(name, i).willDelete(Infinity)
   }
 
   /** Returns the names of their machines. */
@@ -293,9 +295,10 @@ class Show {
     const deadline = clock.now() + LIVENESS_MS
     for (const partition of history.partitions.values()) {
       for (;;) {
-        const values = await readAll(this.#director, partition.topic, partition.partition)
-        if (values !== null) {
-          partition.checkAll(values, 0)
+        const { topic, deletedEnd } = partition
+        const found = await readAll(this.#director, topic, partition.partition, deletedEnd === 0)
+        if (found !== null) {
+          partition.checkAll(found.values, found.start)
           break
         }
         if (clock.now() > deadline) throw new Violation(`${partition.name} cannot be read to its end`)

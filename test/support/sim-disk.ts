@@ -28,6 +28,7 @@ export interface CrashLosses {
 
 /** What was done to a disk, for those who watch it. */
 export type DiskChange =
+  | { readonly kind: 'create'; readonly path: string }
   | { readonly kind: 'write'; readonly path: string; readonly position: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
@@ -181,6 +182,7 @@ export class SimDisk implements Disk {
       node = newFile()
       node.modifiedMs = this.nowMs
       this.#change(folder, linked(name, node))
+      this.machine?.changed({ kind: 'create', path })
     }
     if (node.kind !== 'file') throw failure('EISDIR', path)
     if (this.isReadOnly && options.readOnly !== true) throw failure('EROFS', path)

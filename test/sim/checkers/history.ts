@@ -52,6 +52,8 @@ export class PartitionHistory {
   /** No consumer may see less: all below was visible. */
   visibleEnd = 0
   disasters = 0
+  /** What is below may be deleted: somebody has asked for it, or (Infinity) retention does it. */
+  deletedEnd = 0
   /** Of the leader that the last disaster has brought. */
   #soundEpoch = -1
 
@@ -76,6 +78,11 @@ export class PartitionHistory {
 
   valueAt(offset: number): string | undefined {
     return this.#entries[offset]?.value
+  }
+
+  /** Somebody is about to delete what is below an offset. */
+  willDelete(offset: number): void {
+    this.deletedEnd = Math.max(this.deletedEnd, offset)
   }
 
   willSend(record: SentRecord): void {
@@ -131,6 +138,10 @@ export class PartitionHistory {
 
   /** The whole partition as it was read at the end, from its first offset on. */
   checkAll(values: ReadonlyMap<number, string>, logStartOffset: number): void {
+    if (logStartOffset > this.deletedEnd) {
+      const text = `${this.name} begins at ${logStartOffset}, what was deleted ended at ${this.deletedEnd}`
+      throw new Violation(`acknowledged stays: ${text}`)
+    }
     const offsetOf = new Map<string, number>()
     const lastOf = new Map<string, SentRecord>()
     for (const [offset, value] of values) {
@@ -156,6 +167,8 @@ export class PartitionHistory {
       const text = `${entry.value} was promised at ${offset} of ${this.name}, where ${found} is`
       throw new Violation(`acknowledged stays: ${text}`)
     }
+    // Somewhere may have been where records are deleted by now.
+    if (logStartOffset > 0) return
     for (const value of this.#somewhere) {
       if (offsetOf.has(value)) continue
       throw new Violation(`acknowledged stays: ${value} was acknowledged as in ${this.name}, and is not`)

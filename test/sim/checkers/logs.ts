@@ -67,9 +67,9 @@ export class NodeLog {
   /** The offset from which on another log has something else than this one; Infinity when it has not. */
   partsFrom(other: NodeLog): number {
     const epochs = new Map(other.batches().map(({ baseOffset, leaderEpoch }) => [baseOffset, leaderEpoch]))
-    const { end } = other
+    const { start, end } = other
     const parted = this.batches().find(
-      each => each.baseOffset < end && epochs.get(each.baseOffset) !== each.leaderEpoch,
+      each => each.baseOffset >= start && each.baseOffset < end && epochs.get(each.baseOffset) !== each.leaderEpoch,
     )
     return parted?.baseOffset ?? Infinity
   }
@@ -77,6 +77,11 @@ export class NodeLog {
   /** All batches, in the order of their offsets. */
   batches(): LoggedBatch[] {
     return this.inOrder().flatMap(file => file.batches)
+  }
+
+  /** The offset of the first batch; that behind the end if there is none. */
+  get start(): number {
+    return this.batches()[0]?.baseOffset ?? this.end
   }
 
   /** The offset behind the last batch. */
@@ -90,8 +95,9 @@ export class NodeLog {
 
   /** The first offset that a loss of power may take. */
   get syncedEnd(): number {
-    let end = 0
-    for (const file of this.inOrder()) {
+    const files = this.inOrder()
+    let end = files[0]?.baseOffset ?? 0
+    for (const file of files) {
       for (const { lastOffset, end: at } of file.batches) {
         if (at > file.synced) return Math.min(end, this.syncedEndMax)
         end = lastOffset + 1
@@ -192,6 +198,7 @@ export class LogWatcher {
     // What is under way when a folder gets another name ends under the old one.
     if (change.kind === 'sync' && this.#fileIfAny(nodeId, place) === undefined) return
     const file = this.#file(nodeId, place)
+    if (change.kind === 'create') return
     if (change.kind === 'sync') {
       file.synced = Math.max(file.synced, Math.min(change.size, file.size))
       if (!isFuture) this.events.synced(nodeId, partition)

@@ -144,6 +144,11 @@ export class SimReader {
       coverage.count('follower has less than the consumer has read')
       return false
     }
+    if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && position < this.#history.deletedEnd) {
+      const start = await listed(this.#client, this.#topic, this.#partition, leader, EARLIEST)
+      if (start !== null && disasters === this.#history.disasters) this.#position = Math.max(position, start)
+      return start !== null && start > position
+    }
     if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
       throw new Violation(`acknowledged stays: ${this.#history.name} was read up to ${position}, now out of range`)
     }
@@ -207,25 +212,51 @@ export class SimReader {
   }
 }
 
-/** Reads a whole partition from its leader; null when that fails for now. */
+const LATEST = -1
+const EARLIEST = -2
+
+/** What a leader lists; null when it does not for now. */
+async function listed(
+  client: ClusterClient,
+  topic: string,
+  partition: number,
+  leader: number,
+  timestamp: number,
+): Promise<number | null> {
+  const currentLeaderEpoch = client.place(topic, partition)!.leaderEpoch
+  const partitions = [{ partitionIndex: partition, currentLeaderEpoch, timestamp }]
+  const answer = await client.ask(leader, ListOffsets, 7, { replicaId: -1, topics: [{ name: topic, partitions }] })
+  const { errorCode, offset } = answer.topics[0]!.partitions[0]!
+  return errorCode === ErrorCode.NONE ? offset : null
+}
+
+/** A partition from its first offset on. */
+interface WholePartition {
+  readonly start: number
+  readonly values: ReadonlyMap<number, string>
+}
+
+/**
+ * Reads a whole partition from its leader; null when that fails for now. `isWhole`: nothing was ever deleted, so that it
+ * begins at 0.
+ */
 export async function readAll(
   client: ClusterClient,
   topic: string,
   partition: number,
-): Promise<ReadonlyMap<number, string> | null> {
+  isWhole: boolean,
+): Promise<WholePartition | null> {
   const values = new Map<number, string>()
   const leader = await client.leaderOf(topic, partition, () => false)
   const currentLeaderEpoch = client.place(topic, partition)!.leaderEpoch
   const partitionMaxBytes = BYTES_MAX
   try {
     // The high watermark of a leader that is new may be behind what was told before; what it lists is not.
-    const listed = await client.ask(leader!, ListOffsets, 7, {
-      replicaId: -1,
-      topics: [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch, timestamp: -1 }] }],
-    })
-    const { errorCode, offset: end } = listed.topics[0]!.partitions[0]!
-    if (errorCode !== ErrorCode.NONE) return null
-    for (let next = 0; ; ) {
+    const end = await listed(client, topic, partition, leader!, LATEST)
+    if (end === null) return null
+    const start = isWhole ? 0 : await listed(client, topic, partition, leader!, EARLIEST)
+    if (start === null) return null
+    for (let next = start; ; ) {
       const answer = await client.ask(leader!, Fetch, FETCH_VERSION, {
         maxWaitMs: 0,
         minBytes: 0,
@@ -236,7 +267,7 @@ export async function readAll(
       if (data === undefined || data.errorCode !== ErrorCode.NONE) return null
       const found = recordsIn(data.records ?? Buffer.alloc(0), next, `${topic}-${partition}`)
       for (const { offset, value } of found.records) values.set(offset, value)
-      if (found.next === next) return next >= end ? values : null
+      if (found.next === next) return next >= end ? { start, values } : null
       next = found.next
     }
   } catch (error) {
