@@ -30,6 +30,7 @@ export interface FutureReplicasOptions {
 /**
  * Moves replicas between log directories (AlterReplicaLogDirs): a copy, `topic-0.<uuid>-future`, is made in the other
  * directory beside the log, which goes on being written; when it has all that the log has, it takes its place.
+ * Moves come to an end, whatever fails meanwhile.
  *
  *   log     |============>            goes on
  *   future  |======>                  catches up, a piece at a time, then is the log

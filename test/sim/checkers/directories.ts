@@ -5,8 +5,8 @@ import type { SimNode } from '../node.js'
 import type { World } from '../world.js'
 
 /**
- * When all is quiet every log directory works, every move between two of them has come to its end, and each replica is
- * in one directory: the one that the controller knows. Returns what is different, null when nothing is. Rejects with
+ * Moves come to an end: when all is quiet every log directory works, no replica is on its way to another, and each is in
+ * one directory: the one that the controller knows. Returns what is different, null when nothing is. Rejects with
  * PeerError.
  */
 export async function findMisplaced(world: World, client: ClusterClient): Promise<string | null> {
