@@ -91,6 +91,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   readonly #turning = new Set<Partition>()
   /** Replicas that the metadata being applied wants here, and that are still to be made. */
   readonly #missing: { readonly topic: HostedTopic; readonly index: number; readonly image: PartitionImage }[] = []
+  /** The first metadata is being applied: what it expects here was here before. */
+  #isStarting = false
   #isHalted = false
 
   constructor(options: ReplicaManagerOptions) {
@@ -220,6 +222,7 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   /** What is here follows the metadata in one piece; only who is made or removed may see others go first. */
   *#take(delta: MetadataDelta, image: MetadataImage): Generator<void, void, void> {
     const isFirst = this.#image === null
+    this.#isStarting = isFirst
     this.#image = image
     if (isFirst) this.#placement.setStraysAside(image)
     for (const change of delta.topics.values()) {
@@ -314,7 +317,8 @@ export class ReplicaManager implements MetadataSubscriber, PartitionHost {
   #createReplica(topic: HostedTopic, index: number, image: PartitionImage, config: PartitionConfig): Partition | null {
     const assigned = image.directories[image.replicas.indexOf(this.nodeId)] ?? DirectoryId.UNASSIGNED
     try {
-      const place = { topic: topic.name, topicId: topic.id, index, assigned }
+      const isExpected = this.#isStarting && this.#placement.isReliedOn(image)
+      const place = { topic: topic.name, topicId: topic.id, index, assigned, isExpected }
       const directory = this.#placement.directoryFor(place)
       if (directory === null) return null
       const nowMs = this.wallTime()

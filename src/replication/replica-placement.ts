@@ -18,6 +18,8 @@ export interface PlacedReplica {
   readonly index: number
   /** The directory that the metadata names. */
   readonly assigned: string
+  /** The cluster counts on what this broker had of it when it was started. */
+  readonly isExpected: boolean
 }
 
 /** In which log directory a replica is, or is to be. */
@@ -81,16 +83,20 @@ export class ReplicaPlacement {
    * was down. But a broker that is down, once the controller has noticed, is in no new ISR, and comes into one only by
    * fetching into a log that has its id.
    */
-  #isMissed(log: PartitionLog, { isr, elr, lastKnownElr, leaderEpoch }: PartitionImage): boolean {
+  #isMissed(log: PartitionLog, partition: PartitionImage): boolean {
     if (log.logEndOffset === 0) return true
+    return this.isReliedOn(partition) && log.latestEpoch <= partition.leaderEpoch
+  }
+
+  /** Whether the replica here is in sync, or may be elected. */
+  isReliedOn({ isr, elr, lastKnownElr }: PartitionImage): boolean {
     const { nodeId } = this.#parts
-    const isReliedOn = isr.includes(nodeId) || elr.includes(nodeId) || lastKnownElr.includes(nodeId)
-    return isReliedOn && log.latestEpoch <= leaderEpoch
+    return isr.includes(nodeId) || elr.includes(nodeId) || lastKnownElr.includes(nodeId)
   }
 
   /**
-   * Where the log is; else where the metadata wants it; else the directory with the fewest. Null if that is offline.
-   * Throws LogError.
+   * Where the log is; else where the metadata wants it; else the directory with the fewest. Null if that is offline, or
+   * the log may be in one that is: nobody is to take an empty one for it. Throws LogError.
    */
   directoryFor(replica: PlacedReplica): LogDirectory | null {
     const { topic, index, assigned } = replica
@@ -104,6 +110,7 @@ export class ReplicaPlacement {
       return wanted
     }
     if (assigned === DirectoryId.LOST) return null
+    if (replica.isExpected && online.length < this.#parts.directories.length) return null
     let best: LogDirectory | null = null
     for (const directory of online) {
       if (best === null || this.countOf(directory) < this.countOf(best)) best = directory

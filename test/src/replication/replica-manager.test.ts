@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { errorName } from '#protocol/errors.js'
+import { ErrorCode, errorName } from '#protocol/errors.js'
 import type { Disk } from '#storage/disk.js'
 import { openLogDirectory } from '#storage/log-directory.js'
 import { LogError } from '#storage/log-error.js'
@@ -250,6 +250,40 @@ test('a broker alone keeps all records that a failure of the machine has left, w
     assert.deepEqual([log.topicId, log.logEndOffset], [id, left.logEndOffset], `seed ${seed}`)
   }
   assert.ok(ids.has(null), 'some have lost their id and have records')
+})
+
+test('a replica that is relied on, and may be in a directory that has failed, does not begin anew in another one', async () => {
+  const logDirs = ['/one', '/two']
+  const first = await replicaSetting({ logDirs })
+  first.broker.createTopic('t', 1)
+  produceTo(first.client, batchOf(['a']))
+  const { path } = first.broker.replicas.partitionOf('t', 0).directory
+  const id = first.broker.topicIds.get('t')!
+  const newId = `${'o'.repeat(21)}A`
+  let left = first.disk.killed()
+  for (const [failed, end] of [
+    [true, null],
+    [false, 1],
+  ] as const) {
+    const disk = left
+    const { broker } = await replicaSetting({
+      logDirs,
+      disk,
+      clock: first.clock,
+      prepare: again => {
+        const directory = again.directories.find(each => each.path === path)!
+        disk.failAt(failed ? 1 : Infinity, 'EIO')
+        if (failed) assert.throws(() => directory.writeMetaProperties(directory.metaProperties!))
+        again.createTopic('t', 1, { id })
+        if (!failed) again.createTopic('new', 1, { id: newId })
+      },
+    })
+    if (failed) broker.createTopic('new', 1, { id: newId })
+    assert.equal(broker.replicas.partitionOf('new', 0).isOffline, false)
+    if (end === null) assert.throws(() => broker.replicas.partitionOf('t', 0), { code: ErrorCode.KAFKA_STORAGE_ERROR })
+    else assert.equal(broker.replicas.partitionOf('t', 0).log.logEndOffset, end)
+    left = disk.killed()
+  }
 })
 
 test('options of a topic act at once', async () => {
