@@ -59,6 +59,14 @@ export const MUTANTS: readonly Mutant[] = [
     nodes: 3,
   },
   {
+    name: 'moves to a directory without the last records',
+    file: 'src/replication/future-replicas.js',
+    find: 'const isWhole = future.log.logEndOffset === log.logEndOffset && !future.log.needsSync;',
+    put: 'const isWhole = true; future.log.truncateTo(Math.max(log.logStartOffset, log.logEndOffset - 1));',
+    nodes: 1,
+    focus: ['--dirs', '2'],
+  },
+  {
     name: 'acts on metadata from before its registration',
     file: 'src/broker/registered-gate.js',
     find: 'if (isOpen)',
