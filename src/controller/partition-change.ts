@@ -190,12 +190,19 @@ function electLeader(input: PartitionChangeInput, draft: Draft): Elected {
   return anyone === undefined ? { leader: NO_LEADER, unclean: false } : { leader: anyone, unclean: true }
 }
 
-/** The last leader is remembered when the ISR empties, and forgotten when there is a leader again. */
+/**
+ * The last leader is remembered when the ISR empties, and forgotten when there is a leader again. Where there is none
+ * already, since the directory of the last replica in sync has failed, that replica stands for it: with nobody to
+ * remember, the partition would wait for an administrator when it comes back. Kafka remembers -1 then.
+ */
 function updateLastKnownLeader(partition: PartitionImage, change: Change): void {
   const { lastKnownElr, leader } = partition
-  if (change.isr?.length === 0 && leader !== NO_LEADER && (lastKnownElr.length !== 1 || lastKnownElr[0] !== leader)) {
-    change.lastKnownElr = [leader]
-    return
+  if (change.isr?.length === 0) {
+    const last = leader === NO_LEADER && lastKnownElr.length === 0 ? partition.isr[0] : leader
+    if (last !== undefined && last !== NO_LEADER && (lastKnownElr.length !== 1 || lastKnownElr[0] !== last)) {
+      change.lastKnownElr = [last]
+      return
+    }
   }
   const leads = change.leader === NO_LEADER_CHANGE ? leader !== NO_LEADER : change.leader !== NO_LEADER
   if (leads && lastKnownElr.length > 0) change.lastKnownElr = []

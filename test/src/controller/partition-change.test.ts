@@ -97,6 +97,14 @@ const cases: readonly Case[] = [
     change: { isr: [], leader: -1, eligibleLeaderReplicas: [1, 2], lastKnownElr: [1] },
   },
   {
+    name: 'the last replica in sync goes, whose directory had failed and which did not lead any more: it is remembered',
+    before: { isr: [2], leader: -1 },
+    target: { isr: [] },
+    alive: [],
+    minIsr: 2,
+    change: { isr: [], eligibleLeaderReplicas: [2], lastKnownElr: [2] },
+  },
+  {
     name: 'an eligible one comes back: it leads, and lost nothing',
     before: { isr: [], elr: [1, 2], leader: -1, lastKnownElr: [1] },
     alive: [2],
