@@ -137,7 +137,8 @@ export class SimNode {
       this.#stop = () => broker.stop()
       await broker.start()
     } catch (error) {
-      if (process.isDead) return
+      // Told to stop before it was ready, it ends when it has stopped.
+      if (process.isDead || this.state === 'stopping') return
       world.onExit(this, `would not start: ${describe(error)}`)
       this.#die(process, 'exit')
       return
