@@ -3,6 +3,7 @@ import type { MetadataImage } from '../metadata/image.js'
 import { Fetcher, type FetcherParts, type LeaderEndpoint } from './fetcher.js'
 import { FollowedPartition } from './followed-partition.js'
 import type { Partition } from './partition.js'
+import { guard } from './replica-placement.js'
 
 export interface FollowingParts extends FetcherParts {
   /** `inter.broker.listener.name`. */
@@ -45,12 +46,13 @@ export class Following {
 
   /** Replicas got a leader, another one or the same in another epoch; those without one, or that lead, only stop. */
   update(partitions: readonly Partition[], image: MetadataImage): void {
+    // Epochs are read when they are first needed, which is now: a directory that fails at that is offline then.
+    for (const partition of partitions) if (isFollower(partition)) guard(() => void partition.log.latestEpoch)
     const leaving = new Map<Fetcher, FollowedPartition[]>()
     const joining = new Map<Fetcher, Place[]>()
     for (const partition of partitions) {
       const before = this.#places.get(partition)
-      const isFollower = !partition.isLeader && !partition.isGone && !partition.isOffline && partition.leaderId >= 0
-      if (!isFollower) {
+      if (!isFollower(partition)) {
         this.#places.delete(partition)
         if (before?.fetcher != null) addTo(leaving, before.fetcher, before.replica)
         continue
@@ -143,4 +145,8 @@ function addTo<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
   const list = lists.get(key)
   if (list === undefined) lists.set(key, [item])
   else list.push(item)
+}
+
+function isFollower({ isLeader, isGone, isOffline, leaderId }: Partition): boolean {
+  return !isLeader && !isGone && !isOffline && leaderId >= 0
 }

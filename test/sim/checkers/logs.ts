@@ -153,6 +153,8 @@ export class LogWatcher {
   /** In which directory the controller knows a replica: told by who knows the metadata. */
   directoryOf: (nodeId: number, partition: string) => string = () => ''
   readonly #nodes = new Map<number, NodeLogs>()
+  /** Batches of compacted partitions as they were found in files: what compaction has left of them, too. */
+  readonly #thinned = new Set<string>()
   /** By partition and base offset, one for each epoch. */
   readonly #seen = new Map<string, Map<number, LoggedBatch[]>>()
   /** Where the first batch of an epoch was written, by partition and epoch. */
@@ -289,6 +291,7 @@ export class LogWatcher {
       }
       file.batches.push(found)
       if (matches) this.#match(nodeId, partition, found)
+      else this.#thinned.add(thinnedKey(partition, found))
       if (!isFuture) this.events.written(nodeId, partition, found, all, at)
       at += size
     }
@@ -304,6 +307,8 @@ export class LogWatcher {
       if (known === undefined) offsets.set(found.baseOffset, [found])
       else known.push(found)
       this.#expectLeader(nodeId, partition, found)
+    } else if (this.#thinned.has(thinnedKey(partition, found))) {
+      // From a leader that has compacted it.
     } else if (same.crc !== found.crc || same.lastOffset !== found.lastOffset) {
       throw new Violation(
         `log matching: node ${nodeId} has in ${partition} at ${found.baseOffset} another batch of epoch ` +
@@ -358,6 +363,10 @@ export class LogWatcher {
     const folder = folderOf(path)
     if (folder !== null) this.#held(nodeId, folder).delete(folder.directory)
   }
+}
+
+function thinnedKey(partition: string, { baseOffset, leaderEpoch, crc }: LoggedBatch): string {
+  return `${partition} ${baseOffset} ${leaderEpoch} ${crc}`
 }
 
 function isCompacted(partition: string): boolean {

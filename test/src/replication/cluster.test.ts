@@ -9,6 +9,7 @@ import type { Partition } from '#src/replication/partition.js'
 import { checkInSync } from '#src/replication/replica-chores.js'
 import { ThrottledReplicas } from '#src/replication/replication-quota.js'
 import { ReplicaCluster } from '../../support/replica-cluster.js'
+import type { DiskMachine } from '../../support/sim-disk.js'
 import type { WireClient } from '../../support/wire-client.js'
 import { batchOf, type ProduceOptions, produceRequest } from '../handlers/replica-support.js'
 
@@ -312,6 +313,49 @@ test('a directory that fails stops its followers, the others go on', async () =>
   await cluster.clock.advance(700)
   assert.equal(second!.log.logEndOffset, 1)
 })
+
+test('a directory that fails when a replica in it begins to follow takes only its own replicas along', async () => {
+  const cluster = await ReplicaCluster.start({ logDirs: ['/one', '/two'] })
+  cluster.createTopic('t', [1, 2], {}, 2)
+  await cluster.clock.advance(50)
+  const { directory, log } = cluster.replica(2, 't')
+  for (const partition of [0, 1]) send(cluster.client(1), ['a'], { partition })
+  await cluster.clock.advance(700)
+  // After a clean stop epochs are not read before they are needed.
+  const closed = cluster.node(2).broker.close()
+  await cluster.clock.advance(50)
+  await closed
+  cluster.kill(2)
+  const { disk } = cluster.node(2)
+  const before = disk.killed.bind(disk)
+  disk.killed = () => {
+    const after = before()
+    after.machine = failingReads(`${log.directoryPath}/leader-epoch-checkpoint`)
+    return after
+  }
+  cluster.restart(2)
+  await cluster.clock.advance(50)
+  const [first, second] = [0, 1].map(index => cluster.replica(2, 't', index))
+  assert.deepEqual([first!.isOffline, second!.isOffline], [true, false])
+  assert.equal(first!.directory.path, directory.path)
+  send(cluster.client(1), ['b'], { partition: 1 })
+  await cluster.clock.advance(700)
+  assert.equal(second!.log.logEndOffset, 2)
+})
+
+/** A machine that cannot read one file. */
+function failingReads(file: string): DiskMachine {
+  return {
+    beforeIo: () => {},
+    beforeRead: path => {
+      if (path === file) throw Object.assign(new Error(`EIO: i/o error, read ${path}`), { code: 'EIO' })
+    },
+    waitForDevice: () => Promise.resolve(),
+    blockOnDevice: () => {},
+    changed: () => {},
+    wallTime: () => 0,
+  }
+}
 
 test('the controller is told in which directory a replica is, and of a move before it is done', async () => {
   const cluster = await ReplicaCluster.start({ logDirs: ['/one', '/two'] })
