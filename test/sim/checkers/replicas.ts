@@ -113,8 +113,10 @@ export class ReplicaChecker {
     const fromElr = !before.isr.includes(leader) && before.elr.includes(leader)
     // The change that ends a reassignment takes the new replica into the ISR and makes it leader in one.
     const isReassigned = String(after.replicas) !== String(before.replicas) && after.leaderRecoveryState === 0
-    const isClean = before.isr.includes(leader) || fromElr || isReassigned
-    if (isReassigned && !before.isr.includes(leader)) doubtful.delete(leader)
+    // So does a controller that has more than one change in a batch: who is elected uncleanly has to recover.
+    const isJoined = after.partitionEpoch > before.partitionEpoch + 1 && after.leaderRecoveryState === 0
+    const isClean = before.isr.includes(leader) || fromElr || isReassigned || isJoined
+    if ((isReassigned || isJoined) && !before.isr.includes(leader)) doubtful.delete(leader)
     coverage.count(leader === before.leader ? 'leader elected again' : 'leader elected')
     if (fromElr) coverage.count('leader elected from the ELR')
     const isLastKnown = eligible.length === 0 && before.lastKnownElr.includes(leader)
