@@ -61,8 +61,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'moves to a directory without the last records',
     file: 'src/replication/future-replicas.js',
-    find: 'const isWhole = future.log.logEndOffset === log.logEndOffset && !future.log.needsSync;',
-    put: 'const isWhole = true; future.log.truncateTo(Math.max(log.logStartOffset, log.logEndOffset - 1));',
+    find: 'if (this.#isSynced.has(future))',
+    put: 'future.log.truncateTo(Math.max(log.logStartOffset, log.logEndOffset - 1)); if (this.#isSynced.has(future))',
     nodes: 1,
     focus: ['--dirs', '2'],
   },
@@ -129,6 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: 'if (true)',
     nodes: null,
     seed: 100330,
+    focus: ['--dirs', '1'],
   },
   {
     name: 'appends what an idempotent producer sends again',
