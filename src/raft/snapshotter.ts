@@ -144,9 +144,11 @@ export class Snapshotter {
       await writer.finish()
       snapshots.add(id)
       // A leader's has taken the place of the log meanwhile: one of before must not stand for where the log begins.
-      if (id.endOffset < log.logStartOffset) snapshots.removeDeleted(snapshots.forgetBefore(snapshots.latest!))
+      const isLate = id.endOffset < log.logStartOffset
+      if (isLate) snapshots.removeDeleted(snapshots.forgetBefore(snapshots.latest!))
       const tookMs = Math.round(clock.now() - began)
-      logger.info({ ...id, records: count, reason, tookMs }, `snapshot of the metadata at offset ${id.endOffset}`)
+      const end = isLate ? ', dropped: a leader has sent a newer one' : ''
+      logger.info({ ...id, records: count, reason, tookMs }, `snapshot of the metadata at offset ${id.endOffset}${end}`)
     } catch (error) {
       writer.discard()
       throw error

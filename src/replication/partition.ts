@@ -410,9 +410,7 @@ export class Partition {
     this.#wakeLater()
   }
 
-  /**
-   * Calls the waiter when its records are committed, at once if they are. Waiters come in the order of their offsets.
-   */
+  /** Calls the waiter when its records are committed, at once if they are. */
   whenCommitted(waiter: OffsetWaiter): void {
     if (waiter.endOffset <= this.highWatermark) waiter.onReached()
     else if (this.leader === null || this.isOffline) waiter.onLost(this.#lossCode)

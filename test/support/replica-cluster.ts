@@ -4,6 +4,7 @@ import type { AssignReplicasToDirsRequest } from '#protocol/messages/assign-repl
 import type { ControllerChannel } from '#src/client/controller-channel.js'
 import type { PartitionImage } from '#src/metadata/image.js'
 import { MetadataState } from '#src/metadata/metadata-state.js'
+import { NO_PARTITION_CHANGE } from '#src/metadata/partition-state.js'
 import type { MetadataRecord } from '#src/metadata/record.js'
 import type { PartitionConfig } from '#src/replication/partition-config.js'
 import type { ReplicationConfig } from '#src/replication/replication-config.js'
@@ -37,7 +38,6 @@ export interface ClusterNode {
 }
 
 const PORT = 9092
-const NO_CHANGE = -2
 
 /**
  * Brokers of server and replicas in one process on virtual time, with a controller that is always there and never wrong:
@@ -227,9 +227,9 @@ export class ReplicaCluster {
       value: {
         partitionId,
         topicId: this.topicIds.get(topic)!,
-        ...UNCHANGED,
+        ...NO_PARTITION_CHANGE,
         isr: change.isr === undefined ? null : [...change.isr],
-        leader: change.leader ?? NO_CHANGE,
+        leader: change.leader ?? NO_PARTITION_CHANGE.leader,
         replicas: change.replicas === undefined ? null : [...change.replicas],
         addingReplicas: change.adding === undefined ? null : [...change.adding],
         directories: change.replicas === undefined ? null : change.replicas.map(id => this.#directoryOf(id)),
@@ -378,22 +378,9 @@ export class ReplicaCluster {
     if (partition === undefined) return
     const { replicas, directories: before } = partition
     const directories = replicas.map((id, index) => (id === brokerId ? directoryId : before[index]!))
-    const value = { ...UNCHANGED, partitionId, topicId, directories }
+    const value = { ...NO_PARTITION_CHANGE, partitionId, topicId, directories }
     this.write({ type: 'PartitionChangeRecord', version: 2, value })
   }
-}
-
-/** The fields of a PartitionChangeRecord that changes nothing. */
-const UNCHANGED = {
-  isr: null,
-  leader: NO_CHANGE,
-  replicas: null,
-  removingReplicas: null,
-  addingReplicas: null,
-  leaderRecoveryState: -1,
-  directories: null,
-  eligibleLeaderReplicas: null,
-  lastKnownElr: null,
 }
 
 function hostOf(id: number): string {

@@ -5,6 +5,7 @@ import { AlterReplicaLogDirs } from '#protocol/messages/alter-replica-log-dirs.j
 import { DeleteRecords } from '#protocol/messages/delete-records.js'
 import { Fetch } from '#protocol/messages/fetch.js'
 import { Produce } from '#protocol/messages/produce.js'
+import type { PartitionConfig } from '#src/replication/partition-config.js'
 import { LogError } from '#storage/log-error.js'
 import { SimDisk } from '../../support/sim-disk.js'
 import type { WireClient } from '../../support/wire-client.js'
@@ -43,6 +44,17 @@ async function filled(): Promise<ReplicaSetting & { readonly from: string; reado
   return { ...setting, from, to: from === '/one' ? '/two' : '/one' }
 }
 
+/** A partition with these records, of which a move to the other directory has begun. */
+async function moving(values: readonly string[], config: Partial<PartitionConfig> = {}) {
+  const setting = await replicaSetting({ logDirs: ['/one', '/two'] })
+  setting.broker.createTopic('t', 1, { config })
+  if (values.length > 0) produceTo(setting.client, batchOf(values))
+  const partition = setting.broker.replicas.partitionOf('t', 0)
+  const to = partition.directory.path === '/one' ? '/two' : '/one'
+  move(setting.client, to, 't', [0])
+  return { ...setting, partition, to, copy: partition.future!.log }
+}
+
 test('a replica moves to another directory while it is written to, and loses nothing', async () => {
   const { broker, client, clock, from, to } = await filled()
   assert.deepEqual(places(client), [`t-0 in ${from}`])
@@ -72,13 +84,7 @@ test('a replica moves to another directory while it is written to, and loses not
 })
 
 test('a replica moves although something is written to it during every sync of the copy', async () => {
-  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
-  broker.createTopic('t', 1)
-  produceTo(client, batchOf(['0']))
-  const partition = broker.replicas.partitionOf('t', 0)
-  const to = partition.directory.path === '/one' ? '/two' : '/one'
-  move(client, to, 't', [0])
-  const copy = partition.future!.log
+  const { client, clock, partition, to, copy } = await moving(['0'])
   const sync = copy.sync.bind(copy)
   let writes = 0
   copy.sync = async () => {
@@ -92,13 +98,7 @@ test('a replica moves although something is written to it during every sync of t
 })
 
 test('a replica moves although something is written to it at every turn, and much during a sync', async () => {
-  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
-  broker.createTopic('t', 1)
-  produceTo(client, batchOf(['0']))
-  const partition = broker.replicas.partitionOf('t', 0)
-  const to = partition.directory.path === '/one' ? '/two' : '/one'
-  move(client, to, 't', [0])
-  const copy = partition.future!.log
+  const { client, clock, partition, to, copy } = await moving(['0'])
   let turns = 0
   const write = () => {
     if (partition.log === copy || turns >= 1000) return
@@ -120,12 +120,7 @@ test('a replica moves although something is written to it at every turn, and muc
 })
 
 test('a replica whose records must be on the device before they count moves, too, and its records are there', async () => {
-  const { broker, client, clock } = await replicaSetting({ logDirs: ['/one', '/two'] })
-  broker.createTopic('t', 1, { config: { flushMessages: 1 } })
-  const partition = broker.replicas.partitionOf('t', 0)
-  const to = partition.directory.path === '/one' ? '/two' : '/one'
-  move(client, to, 't', [0])
-  const copy = partition.future!.log
+  const { client, clock, partition, to, copy } = await moving([], { flushMessages: 1 })
   const sync = copy.sync.bind(copy)
   let writes = 0
   copy.sync = async () => {
@@ -323,13 +318,7 @@ test('a copy that cannot be made for another reason is tried again, each time la
 })
 
 test('a copy that is whole and cannot be brought to the device is told, and tried again', async () => {
-  const { broker, client, clock, logger } = await replicaSetting({ logDirs: ['/one', '/two'] })
-  broker.createTopic('t', 1)
-  produceTo(client, batchOf(['a']))
-  const partition = broker.replicas.partitionOf('t', 0)
-  const to = partition.directory.path === '/one' ? '/two' : '/one'
-  move(client, to, 't', [0])
-  const copy = partition.future!.log
+  const { clock, logger, partition, to, copy } = await moving(['a'])
   const sync = copy.sync.bind(copy)
   copy.sync = () => Promise.reject(new LogError('KAFKA_STORAGE_ERROR', 'not now'))
   await clock.settle()
